@@ -1,0 +1,72 @@
+"""Every way a run can end badly, each with the exit code that the runbook explains.
+
+A base error carries the stage it ended and a hint for the person who repairs it. What is below it groups errors by what
+the operator does, not by which library raised them.
+"""
+
+
+class PipelineError(Exception):
+    """A run ended for a known reason; `str()` says what happened, where, and what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.stage = ""  # set by the telemetry of the stage that it left
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class SettingsError(PipelineError):
+    """The environment or the command line is not usable."""
+
+    exit_code = 2
+
+
+class SourceError(PipelineError):
+    """The source can't be reached, or what it answers is not what it should be."""
+
+    exit_code = 3
+
+
+class GateRefused(PipelineError):
+    """The data was received but must not be published."""
+
+    exit_code = 4
+
+
+class LakeError(PipelineError):
+    """S3 refused, failed, or holds what it should not."""
+
+    exit_code = 5
+
+
+class WarehouseError(PipelineError):
+    """MySQL refused, failed, or holds what it should not."""
+
+    exit_code = 6
+
+
+class LockHeld(PipelineError):
+    """Another run is at work."""
+
+    exit_code = 7
+
+
+class StoresDisagree(PipelineError):
+    """What S3 or MySQL holds is not what was sent there."""
+
+    exit_code = 8
+
+
+class Stopped(PipelineError):
+    """SIGTERM (or Ctrl-C) ended the run cleanly."""
+
+    exit_code = 143
+
+
+class DeadlineExceeded(PipelineError):
+    """The run used up RUN_TIMEOUT_S; its exit code is that of the system it was waiting for."""

@@ -1,0 +1,299 @@
+"""What flows through a run: frozen types, and the protocols of the three systems at its edges."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+"""Canonical rows of some launches, by table; without `launch_year` and `row_hash`, which the transform adds."""
+
+PartitionKey = tuple[str, int]
+"""Table and launch year."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's identity, given to it and never invented inside."""
+
+    id: str
+    started_at: datetime
+    source: str
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+# --- extracted and archived ---------------------------------------------------------------------------------------
+
+
+class RawObject(_Frozen):
+    """One archived body: where it is in the bucket, and the digest and size of what the API sent."""
+
+    key: str
+    version_id: str
+    sha256: str
+    size: int
+
+
+class ArchivedEndpoint(_Frozen):
+    """All bodies of one endpoint that a snapshot rests on."""
+
+    etag: str | None
+    objects: list[RawObject]
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body as the API sent it, spooled to disk."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What one endpoint answered: its bodies in order, or none after a 304.
+
+    `archived` is set when the answer is what an earlier run archived already: a 304, or the same bytes.
+    """
+
+    name: str
+    etag: str | None
+    bodies: tuple[Body, ...]
+    archived: ArchivedEndpoint | None = None
+
+    @classmethod
+    def answered(
+        cls, name: str, etag: str | None, bodies: tuple[Body, ...], before: ArchivedEndpoint | None
+    ) -> "Endpoint":
+        """An answer with bodies, compared with what an earlier run archived."""
+        same = before is not None and [b.sha256 for b in bodies] == [o.sha256 for o in before.objects]
+        return cls(name, etag, bodies, before if same else None)
+
+
+# --- validated ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that can't be used: where it stood, what is wrong with which field, and the record itself."""
+
+    endpoint: str
+    index: int
+    id: str | None
+    path: str
+    value: str
+    reason: str
+    raw: Any
+
+
+@dataclass
+class Checked:
+    """The verdict on one batch of records: rows to keep, records to set aside, and what was odd but harmless."""
+
+    rows: Rows
+    ids: list[str] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+class LookupUse(_Frozen):
+    """How well one look-up served: different ids that launches named, and all references, each with how many were known."""
+
+    ids: int
+    known_ids: int
+    references: int
+    resolved: int
+
+
+# --- partitions ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a partition holds: row count, and the XOR of its row hashes as 32 hex digits."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that the bucket lists under a partition's key."""
+
+    key: str
+    etag: str
+
+
+class WrittenFile(_Frozen):
+    """One partition's object, as the manifest names it."""
+
+    table: str
+    year: int
+    key: str
+    version_id: str
+    etag: str
+    rows: int
+    digest: str
+    size: int
+
+
+class Manifest(_Frozen):
+    """What one run published: the commit point of the lake. It claims only what both stores hold."""
+
+    run_id: str
+    published_at: datetime
+    source: str
+    source_url: str
+    app_version: str
+    schema_version: int
+    transform_version: int
+    endpoints: dict[str, ArchivedEndpoint]
+    files: list[WrittenFile]
+    rejected: int
+    retained_ids: list[str]
+    lookups: dict[str, LookupUse]
+    newest_launch_utc: datetime | None
+
+    def by_partition(self) -> dict[PartitionKey, WrittenFile]:
+        """The files by table and year."""
+        return {(f.table, f.year): f for f in self.files}
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The published manifest and the pointer's ETag, which the next publication must still find."""
+
+    manifest: Manifest | None
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run that `pipeline_runs` knows, and the newest one that merged."""
+
+    state: str | None
+    merged_id: str | None
+    merged_source: str | None
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows of one table that a merge touched."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass
+class RunReport:
+    """What a run did, on success and on failure alike."""
+
+    run_id: str
+    source: str
+    started_at: datetime
+    state: str = "running"
+    error: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, Merged] = field(default_factory=dict)
+    files_written: int = 0
+    files_deleted: int = 0
+    rejected: int = 0
+    retained: int = 0
+    stores_equal: bool | None = None
+    newest_launch_utc: datetime | None = None
+    warnings: list[str] = field(default_factory=list)
+    ddl: list[str] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
+# --- the edges ----------------------------------------------------------------------------------------------------
+
+
+class Parser(Protocol):
+    """Reads one source's records, given its look-ups; pure but for counting which references it met."""
+
+    rejected: list[Rejected]
+    """Look-up records that could not be used."""
+
+    def parse(self, raw: Any, checked: Checked) -> Rows:
+        """The rows of one launch. Raises `pydantic.ValidationError` or `fields.Unfit`."""
+
+    def lookup_use(self) -> dict[str, LookupUse]:
+        """How well the look-ups resolved what `parse` met."""
+
+
+class Source(Protocol):
+    """An API that knows launches."""
+
+    name: str
+    url: str
+
+    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
+        """Every endpoint's answer, spooled; `previous` makes the requests conditional."""
+
+    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+        """The launch records in batches, each with its place in the answer."""
+
+    def parser(self, endpoints: Mapping[str, Endpoint]) -> Parser:
+        """A parser that knows the look-ups."""
+
+
+class Lake(Protocol):
+    """The bucket."""
+
+    strays: list[str]
+
+    def latest(self) -> Pointer: ...
+    def partitions(self) -> dict[PartitionKey, StoredObject]: ...
+    def archive(self, run: Run, endpoint: Endpoint) -> ArchivedEndpoint: ...
+    def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint: ...
+    def check_raw(self, raw: RawObject) -> None: ...
+    def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str: ...
+    def write(
+        self, run: Run, key: PartitionKey, rows: pa.Table, content: Content, over: StoredObject | None
+    ) -> WrittenFile: ...
+    def read(self, key: str, version_id: str | None) -> pa.Table: ...
+    def delete(self, stored: StoredObject) -> None: ...
+    def publish(self, manifest: Manifest, over: Pointer) -> None: ...
+
+
+class Merge(Protocol):
+    """An open merge transaction: merged, not committed; leaving it without `commit` rolls back."""
+
+    merged: dict[str, Merged]
+
+    def contents(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Content]: ...
+    def counts(self) -> dict[PartitionKey, int]: ...
+    def commit(self) -> None: ...
+
+
+class Warehouse(Protocol):
+    """The MySQL database, reached through one connection that holds the run lock."""
+
+    def lock(self) -> None: ...
+    def pending_ddl(self) -> list[str]: ...
+    def prepare(self) -> tuple[list[str], list[str]]: ...
+    def start(self, run: Run) -> None: ...
+    def last_run(self) -> LastRun: ...
+    def counts(self) -> dict[PartitionKey, int]: ...
+    def contents(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Content]: ...
+    def launch_ids(self) -> set[str]: ...
+    def rows_of(self, ids: Iterable[str]) -> dict[str, pa.Table]: ...
+    def merge(
+        self, run: Run, staged: Mapping[str, Iterable[pa.Table]], scope: Mapping[str, set[int]]
+    ) -> AbstractContextManager[Merge]: ...
+    def finish(self, report: RunReport) -> None: ...

@@ -1,0 +1,86 @@
+"""All settings, read from the environment once; nobody else looks there. Secrets are typed so that they can't be printed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+
+def _base_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value.rstrip("/")
+
+
+def _prefix(value: str) -> str:
+    return f"{value.strip('/')}/" if value.strip("/") else ""
+
+
+class Settings(BaseSettings):
+    """What a run needs to know. Names in the environment are these in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    source: Literal["spacex"] = Field("spacex", description="which API")
+    source_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "https://api.spacexdata.com", description="base address of the API"
+    )
+    spacex_api_version: Literal["v4", "v5"] = Field("v5", description="version of the launches endpoint")
+    s3_bucket: str = Field(min_length=3, description="bucket; must be versioned")
+    s3_prefix: Annotated[str, AfterValidator(_prefix)] = Field("", description="prefix of every key")
+    mysql_host: str = Field(min_length=1, description="MySQL server")
+    mysql_port: int = Field(3306, ge=1, le=65535, description="its port")
+    mysql_user: str = Field(min_length=1, description="MySQL user")
+    mysql_password: SecretStr = Field(description="its password")
+    mysql_database: str = Field(min_length=1, max_length=64, description="MySQL database")
+    mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
+    log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
+    run_timeout_s: int = Field(900, ge=10, le=86_400, description="most seconds that a run may take")
+    max_rejected_ratio: float = Field(0.05, ge=0, le=1, description="gate: most launches that may be rejected")
+    max_shrink_ratio: float = Field(0.10, ge=0, le=1, description="gate: most of a table that may vanish")
+    stale_after_days: int = Field(30, ge=1, description="warn when the newest past launch is older")
+
+    @field_validator("mysql_password")
+    @classmethod
+    def _one_password(cls, value: SecretStr) -> SecretStr:
+        try:
+            whole = json.loads(value.get_secret_value())
+        except ValueError:
+            return value
+        if isinstance(whole, dict):
+            raise ValueError("is a whole JSON secret; in the task definition name its key (arn:…:password::)")
+        return value
+
+    @field_validator("mysql_ssl_ca", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return value or None
+
+    @property
+    def aws_region(self) -> str | None:
+        """The region: boto3 reads AWS_DEFAULT_REGION alone, AWS_REGION counts too."""
+        return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be printed."""
+        return (self.mysql_password.get_secret_value(),)
+
+
+def load_settings() -> Settings:
+    """The settings of the environment. Raises SettingsError that names every fault and no value."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment gives the rest
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+            name = str(fault["loc"][0]).upper() if fault["loc"] else "settings"
+            reason = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            faults.append(f"{name} {reason}" if reason.startswith("is ") else f"{name}: {reason}")
+        raise SettingsError("; ".join(faults), hint="see the settings table in the README") from None

@@ -1,0 +1,74 @@
+"""All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.records import Content, PartitionKey
+from app.schema import TABLES
+from app.transform import add_hashes
+
+_EMPTY = Content(0, "0" * 32)
+
+
+class Snapshot:
+    """The canonical rows by table and launch year; written once, then read partition by partition."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.contents: dict[PartitionKey, Content] = {}
+        self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
+        self._writers = {name: pa.ipc.new_file(str(path), TABLES[name].arrow) for name, path in self._paths.items()}
+        self._slices: dict[PartitionKey, list[tuple[int, int, int]]] = {}  # batch, offset, rows
+        self._batches = dict.fromkeys(TABLES, 0)
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        """Take up some rows of one table."""
+        if not rows.num_rows:
+            return
+        batch = rows.sort_by("launch_year").combine_chunks().to_batches()[0]
+        self._writers[table].write_batch(batch)
+        years, hashes = batch.column("launch_year"), batch.column("row_hash")
+        for year, offset, length in _runs(years):
+            key = (table, year)
+            self._slices.setdefault(key, []).append((self._batches[table], offset, length))
+            self.contents[key] = add_hashes(self.contents.get(key, _EMPTY), hashes.slice(offset, length).to_pylist())
+        self._batches[table] += 1
+
+    def close(self) -> None:
+        """No more rows: they can be read now."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        return sum(content.rows for (name, _), content in self.contents.items() if name == table)
+
+    def partition(self, key: PartitionKey) -> pa.Table:
+        """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes."""
+        table = TABLES[key[0]]
+        with pa.OSFile(str(self._paths[table.name])) as file:
+            reader = pa.ipc.open_file(file)
+            parts = [reader.get_batch(i).slice(offset, length) for i, offset, length in self._slices.get(key, [])]
+        whole = pa.Table.from_batches(parts, table.arrow)
+        return whole.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
+
+    def head(self, table: str, count: int) -> pa.Table:
+        """The first rows of a table, by year and key."""
+        found: list[pa.Table] = []
+        for key in sorted(k for k in self.contents if k[0] == table):
+            if sum(part.num_rows for part in found) >= count:
+                break
+            found.append(self.partition(key))
+        return pa.concat_tables([TABLES[table].arrow.empty_table(), *found]).slice(0, count)
+
+
+def _runs(years: pa.Array) -> Iterable[tuple[int, int, int]]:
+    """Year, offset and length of each run of equal years in sorted years."""
+    offset = 0
+    for counted in pc.value_counts(years):
+        year, length = counted["values"].as_py(), counted["counts"].as_py()
+        yield year, offset, length
+        offset += length

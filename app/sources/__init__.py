@@ -1,0 +1,1 @@
+"""One module per API: its endpoints and its mapping to the canonical rows."""

@@ -1,0 +1,109 @@
+"""The r-spacex API: its endpoints, fetched once a run, whole or in pages."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.errors import SourceError
+from app.records import ArchivedEndpoint, Body, Endpoint
+from app.sources.bodies import read_page, read_records
+from app.sources.http import HttpClient
+from app.sources.spacex_records import LOOKUPS, SpacexParser
+
+DEFAULT_URL = "https://api.spacexdata.com"
+
+BATCH_SIZE = 2000
+PAGE_SIZE = 1000
+# A larger list is read page by page, so that a cut costs a page and not the whole.
+LIST_LIMIT_BYTES = 16 << 20
+_READINGS = 3  # of a paged list that changes while it is read
+
+
+class SpacexSource:
+    """The r-spacex API behind `records.Source`."""
+
+    name = "spacex"
+
+    def __init__(self, client: HttpClient, url: str, version: str, *, list_limit_bytes: int = LIST_LIMIT_BYTES) -> None:
+        self.url = url
+        self._client = client
+        self._limit = list_limit_bytes
+        self._urls = {"launches": f"{url}/{version}/launches"} | {kind: f"{url}/v4/{kind}" for kind in LOOKUPS}
+
+    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
+        """Every endpoint once. Raises SourceError; a list over the size limit is read in pages."""
+        for name, url in self._urls.items():
+            before = previous.get(name)
+            etag = before.etag if before else None
+            answer = self._client.fetch(url, spool / f"{name}-1.json", etag=etag, limit=self._limit)
+            if answer.not_modified:
+                yield Endpoint(name, etag, (), before)
+            elif answer.body:
+                yield Endpoint.answered(name, answer.etag, (answer.body,), before)
+            else:
+                bodies = self._pages(name, url, spool)
+                # The ETag was seen before the pages were read: it is theirs only if it still holds after them.
+                same = answer.etag and self._client.fetch(url, spool / "again", etag=answer.etag, limit=0).not_modified
+                yield Endpoint.answered(name, answer.etag if same else None, bodies, before)
+
+    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+        """The launch records in batches. Raises SourceError when an answer can't be read."""
+        return read_records(endpoint, BATCH_SIZE)
+
+    def parser(self, endpoints: Mapping[str, Endpoint]) -> SpacexParser:
+        """A parser that knows the look-ups."""
+        parser = SpacexParser()
+        for kind in LOOKUPS:
+            for batch in read_records(endpoints[kind], BATCH_SIZE):
+                for index, raw in batch:
+                    parser.learn(kind, index, raw)
+        return parser
+
+    def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
+        """All pages of one state of the list. Raises SourceError when it would not hold still."""
+        fault = ""
+        for _ in range(_READINGS):
+            try:
+                return self._read_pages(name, f"{url}/query", spool)
+            except _Shifted as error:
+                fault = str(error)
+        raise SourceError(f"{url}/query: {fault}", hint=f"read {_READINGS} times; the list changes while it is read")
+
+    def _read_pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
+        bodies: list[Body] = []
+        ids: set[str] = set()
+        received, total = 0, None
+        while True:
+            number = len(bodies) + 1
+            # Sorted by id: no ties, and a launch that is added or moved in time shifts no other.
+            options = {"page": number, "limit": PAGE_SIZE, "sort": {"_id": 1}}
+            query = {"query": {}, "options": options}
+            answer = self._client.fetch(url, spool / f"{name}-{number}.json", opening=b"{", post=query)
+            assert answer.body  # fetched without limit or ETag
+            try:
+                page = read_page(answer.body.path)
+            except ValueError as error:
+                raise SourceError(f"{url}: page {number} can't be read: {error}") from error
+            docs = page["docs"]
+            bodies.append(answer.body)
+            if page.get("page") != number:
+                raise _Shifted(f"page {number} was asked for, page {page.get('page')} came")
+            if total is not None and page.get("totalDocs") != total:
+                raise _Shifted(f"the total changed from {total} to {page.get('totalDocs')} at page {number}")
+            total = page.get("totalDocs")
+            received += len(docs)
+            found = [doc["id"] for doc in docs if isinstance(doc, dict) and isinstance(doc.get("id"), str)]
+            if len(set(found)) < len(found) or not ids.isdisjoint(found):
+                raise _Shifted(f"page {number} holds ids twice, or again")
+            ids.update(found)
+            if page.get("hasNextPage") is not True:
+                break
+            if not docs:
+                raise _Shifted(f"page {number} is empty but more should follow")
+        if received != total:
+            raise _Shifted(f"{received} records came where the API states {total}")
+        return tuple(bodies)
+
+
+class _Shifted(Exception):
+    """The pages do not add up to one state of the list."""

@@ -1,0 +1,455 @@
+"""How the r-spacex API's records become canonical rows.
+
+Facts come from its documentation and from recorded answers. v4 and v5 differ in `crew` (ids in v4, objects with a role in v5);
+`/query` may put whole objects where the lists have ids. All of it ends in the same rows.
+"""
+
+from math import fsum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.fields import Flag, Integer, Key, Label, Prose, Real, Reference, Text, Time, Unfit, as_json_array
+from app.records import Checked, LookupUse, Rejected, Row, Rows
+from app.sources.bodies import Unreadable
+from app.validate import path_of, rejection
+
+_PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="allow")  # what is not declared is named once a run, never an error
+
+
+class _Fairings(_Record):
+    reused: Flag | None = None
+    recovery_attempt: Flag | None = None
+    recovered: Flag | None = None
+    ships: list[Reference] | None = None
+
+
+class _Patch(_Record):
+    small: Text | None = None
+    large: Text | None = None
+
+
+class _Reddit(_Record):
+    campaign: Text | None = None
+    launch: Text | None = None
+    media: Text | None = None
+    recovery: Text | None = None
+
+
+class _Links(_Record):
+    patch: _Patch | None = None
+    reddit: _Reddit | None = None
+    flickr: Any = None
+    presskit: Text | None = None
+    webcast: Text | None = None
+    youtube_id: Label | None = None
+    article: Text | None = None
+    wikipedia: Text | None = None
+
+
+class _Failure(_Record):
+    time: Integer | None = None
+    altitude: Real | None = None
+    reason: Prose | None = None
+
+
+class _CoreUse(_Record):
+    core: Reference | None = None
+    flight: Integer | None = None
+    gridfins: Flag | None = None
+    legs: Flag | None = None
+    reused: Flag | None = None
+    landing_attempt: Flag | None = None
+    landing_success: Flag | None = None
+    landing_type: Label | None = None
+    landpad: Reference | None = None
+
+
+class _CrewUse(_Record):
+    crew: Reference
+    role: Label | None = None
+
+
+class _Launch(_Record):
+    id: Key
+    flight_number: Integer | None = None
+    name: Label | None = None
+    date_utc: Time
+    date_unix: Any = None
+    date_local: Label | None = None
+    date_precision: Label | None = None
+    upcoming: Flag | None = None
+    success: Flag | None = None
+    tbd: Flag | None = None
+    tdb: Flag | None = None
+    net: Flag | None = None
+    window: Integer | None = None
+    static_fire_date_utc: Time | None = None
+    static_fire_date_unix: Any = None
+    rocket: Reference | None = None
+    launchpad: Reference | None = None
+    payloads: list[Reference] | None = None
+    crew: list[Reference] | None = None
+    cores: list[_CoreUse] | None = None
+    failures: list[_Failure] | None = None
+    ships: list[Reference] | None = None
+    capsules: list[Reference] | None = None
+    fairings: _Fairings | None = None
+    details: Prose | None = None
+    links: _Links | None = None
+    auto_update: Flag | None = None
+    launch_library_id: Key | None = None
+
+
+class _Lookup(BaseModel):
+    """A looked-up record; what the tables have no column for is not read."""
+
+    id: Key
+
+
+class _Rocket(_Lookup):
+    name: Label | None = None
+
+
+class _Landpad(_Lookup):
+    name: Label | None = None
+    full_name: Label | None = None
+    locality: Label | None = None
+    region: Label | None = None
+
+
+class _Launchpad(_Landpad):
+    timezone: Label | None = None
+    latitude: Real | None = None
+    longitude: Real | None = None
+
+
+class _Core(_Lookup):
+    serial: Label | None = None
+    block: Integer | None = None
+
+
+class _Crew(_Lookup):
+    name: Label | None = None
+
+
+class _Dragon(BaseModel):
+    capsule: Reference | None = None
+    mass_returned_kg: Real | None = None
+    flight_time_sec: Integer | None = None
+    manifest: Text | None = None
+    water_landing: Flag | None = None
+    land_landing: Flag | None = None
+
+
+class _Payload(_Lookup):
+    name: Label | None = None
+    type: Label | None = None
+    reused: Flag | None = None
+    customers: list[Text] | None = None
+    nationalities: list[Text] | None = None
+    manufacturers: list[Text] | None = None
+    norad_ids: list[Integer] | None = None
+    mass_kg: Real | None = None
+    orbit: Label | None = None
+    regime: Label | None = None
+    reference_system: Label | None = None
+    longitude: Real | None = None
+    semi_major_axis_km: Real | None = None
+    eccentricity: Real | None = None
+    periapsis_km: Real | None = None
+    apoapsis_km: Real | None = None
+    inclination_deg: Real | None = None
+    period_min: Real | None = None
+    raan: Real | None = None
+    arg_of_pericenter: Real | None = None
+    mean_anomaly: Real | None = None
+    mean_motion: Real | None = None
+    epoch: Time | None = None
+    lifespan_years: Real | None = None
+    dragon: _Dragon | None = None
+
+
+LOOKUPS: dict[str, type[_Lookup]] = {
+    "rockets": _Rocket,
+    "launchpads": _Launchpad,
+    "landpads": _Landpad,
+    "payloads": _Payload,
+    "cores": _Core,
+    "crew": _Crew,
+}
+"""The look-ups that launches refer to, by the name of their endpoint."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class SpacexParser:
+    """Turns launch records into rows with the facts of the look-ups it has learned."""
+
+    def __init__(self) -> None:
+        self.rejected: list[Rejected] = []
+        self._known: dict[str, dict[str, _Lookup | Unfit]] = {kind: {} for kind in LOOKUPS}
+        self._used: dict[str, dict[str, bool]] = {kind: {} for kind in LOOKUPS}
+        self._resolved = dict.fromkeys(LOOKUPS, 0)
+        self._references = dict.fromkeys(LOOKUPS, 0)
+
+    def learn(self, kind: str, index: int, raw: Any) -> None:
+        """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it."""
+        try:
+            record = _fit(LOOKUPS[kind], raw, f"{kind}[{index}]")
+        except Unfit as error:
+            reject = rejection(kind, index, raw, error)
+            self.rejected.append(reject)
+            if reject.id:
+                self._known[kind][reject.id] = error
+            return
+        self._known[kind][record.id] = record
+
+    def lookup_use(self) -> dict[str, LookupUse]:
+        """How well the look-ups served the launches parsed so far."""
+        return {
+            kind: LookupUse(
+                ids=len(used),
+                known_ids=sum(used.values()),
+                references=self._references[kind],
+                resolved=self._resolved[kind],
+            )
+            for kind, used in self._used.items()
+        }
+
+    def parse(self, raw: Any, checked: Checked) -> Rows:
+        """The rows of one launch. Raises ValidationError or Unfit when a field does not fit."""
+        if isinstance(raw, Unreadable):
+            raise Unfit("", raw.text, raw.reason)
+        launch = _Launch.model_validate(raw)
+        cores = [self._core_row(launch.id, i, use) for i, use in enumerate(launch.cores or ())]
+        payloads = [self._payload_row(launch.id, i, ref) for i, ref in enumerate(launch.payloads or ())]
+        crew = [self._crew_row(launch.id, i, ref, checked) for i, ref in enumerate(launch.crew or ())]
+        failures = [
+            {"launch_id": launch.id, "position": i, "time_s": f.time, "altitude_km": f.altitude, "reason": f.reason}
+            for i, f in enumerate(launch.failures or ())
+        ]
+        row = self._launch_row(launch, cores, payloads, checked)
+        _name_unknown_fields(launch, checked)
+        return {
+            "launches": [row],
+            "launch_cores": cores,
+            "launch_payloads": payloads,
+            "launch_failures": failures,
+            "launch_crew": crew,
+        }
+
+    def _launch_row(self, launch: _Launch, cores: list[Row], payloads: list[Row], checked: Checked) -> Row:
+        rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", _Rocket)
+        pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", _Launchpad)
+        masses = [p["mass_kg"] for p in payloads if p["mass_kg"] is not None]
+        links = launch.links or _Links()
+        patch, reddit = links.patch or _Patch(), links.reddit or _Reddit()
+        fairings = launch.fairings or _Fairings()
+        precision = launch.date_precision
+        if precision is not None and precision not in _PRECISIONS:
+            checked.notes[f"date_precision {precision[:40]!r} is not known and left null"] += 1
+            precision = None
+        return {
+            "launch_id": launch.id,
+            "source": "spacex",
+            "flight_number": launch.flight_number,
+            "name": launch.name,
+            "date_utc": launch.date_utc,
+            "date_local": launch.date_local,
+            "date_precision": precision,
+            "upcoming": launch.upcoming,
+            "success": launch.success,
+            "status": _status(launch.upcoming, launch.success),
+            "tbd": launch.tdb if launch.tbd is None else launch.tbd,
+            "net": launch.net,
+            "window_s": launch.window,
+            "static_fire_date_utc": launch.static_fire_date_utc,
+            "rocket_id": rocket_id,
+            "rocket_name": rocket.name,
+            "launchpad_id": pad_id,
+            "launchpad_name": pad.name,
+            "launchpad_full_name": pad.full_name,
+            "launchpad_locality": pad.locality,
+            "launchpad_region": pad.region,
+            "launchpad_timezone": pad.timezone,
+            "launchpad_latitude": pad.latitude,
+            "launchpad_longitude": pad.longitude,
+            "payload_count": _count(launch.payloads),
+            "payload_mass_kg": fsum(masses) if masses else None,
+            "payload_mass_known_count": None if launch.payloads is None else len(masses),
+            "orbits": _json("payloads", launch.payloads, dict.fromkeys(p["orbit"] for p in payloads if p["orbit"])),
+            "core_count": _count(launch.cores),
+            "core_serials": _json("cores", launch.cores, [c["core_serial"] for c in cores if c["core_serial"]]),
+            "reused_core_count": _true_count(launch.cores, cores, "reused"),
+            "landing_attempt_count": _true_count(launch.cores, cores, "landing_attempt"),
+            "landing_success_count": _true_count(launch.cores, cores, "landing_success"),
+            "crew_count": _count(launch.crew),
+            "has_fairings": None if "fairings" not in launch.model_fields_set else launch.fairings is not None,
+            "fairings_reused": fairings.reused,
+            "fairings_recovery_attempt": fairings.recovery_attempt,
+            "fairings_recovered": fairings.recovered,
+            "fairings_ship_ids": _json_ids("fairings.ships", fairings.ships),
+            "ship_ids": _json_ids("ships", launch.ships),
+            "capsule_ids": _json_ids("capsules", launch.capsules),
+            "details": launch.details,
+            "webcast_url": links.webcast,
+            "youtube_id": links.youtube_id,
+            "article_url": links.article,
+            "wikipedia_url": links.wikipedia,
+            "presskit_url": links.presskit,
+            "patch_small_url": patch.small,
+            "patch_large_url": patch.large,
+            "reddit_campaign_url": reddit.campaign,
+            "reddit_launch_url": reddit.launch,
+            "reddit_media_url": reddit.media,
+            "reddit_recovery_url": reddit.recovery,
+            "launch_library_id": launch.launch_library_id,
+            "auto_update": launch.auto_update,
+        }
+
+    def _core_row(self, launch_id: str, position: int, use: _CoreUse) -> Row:
+        core_id, core = self._resolve("cores", use.core, f"cores[{position}].core", _Core)
+        pad_id, pad = self._resolve("landpads", use.landpad, f"cores[{position}].landpad", _Landpad)
+        return {
+            "launch_id": launch_id,
+            "position": position,
+            "core_id": core_id,
+            "core_serial": core.serial,
+            "core_block": core.block,
+            "flight_number": use.flight,
+            "gridfins": use.gridfins,
+            "legs": use.legs,
+            "reused": use.reused,
+            "landing_attempt": use.landing_attempt,
+            "landing_success": use.landing_success,
+            "landing_type": use.landing_type,
+            "landpad_id": pad_id,
+            "landpad_name": pad.name,
+            "landpad_full_name": pad.full_name,
+            "landpad_locality": pad.locality,
+            "landpad_region": pad.region,
+        }
+
+    def _payload_row(self, launch_id: str, position: int, reference: Any) -> Row:
+        path = f"payloads[{position}]"
+        payload_id, payload = self._resolve("payloads", reference, path, _Payload)
+        dragon = payload.dragon or _Dragon()
+        return {
+            "launch_id": launch_id,
+            "position": position,
+            "payload_id": payload_id,
+            "name": payload.name,
+            "type": payload.type,
+            "reused": payload.reused,
+            "customers": as_json_array(f"{path}.customers", payload.customers),
+            "nationalities": as_json_array(f"{path}.nationalities", payload.nationalities),
+            "manufacturers": as_json_array(f"{path}.manufacturers", payload.manufacturers),
+            "norad_ids": as_json_array(f"{path}.norad_ids", payload.norad_ids),
+            "mass_kg": payload.mass_kg,
+            "orbit": payload.orbit,
+            "regime": payload.regime,
+            "reference_system": payload.reference_system,
+            "longitude": payload.longitude,
+            "semi_major_axis_km": payload.semi_major_axis_km,
+            "eccentricity": payload.eccentricity,
+            "periapsis_km": payload.periapsis_km,
+            "apoapsis_km": payload.apoapsis_km,
+            "inclination_deg": payload.inclination_deg,
+            "period_min": payload.period_min,
+            "raan_deg": payload.raan,
+            "arg_of_pericenter_deg": payload.arg_of_pericenter,
+            "mean_anomaly_deg": payload.mean_anomaly,
+            "mean_motion": payload.mean_motion,
+            "epoch_utc": payload.epoch,
+            "lifespan_years": payload.lifespan_years,
+            "dragon_capsule_id": _id_of(dragon.capsule, f"{path}.dragon.capsule"),
+            "dragon_mass_returned_kg": dragon.mass_returned_kg,
+            "dragon_flight_time_s": dragon.flight_time_sec,
+            "dragon_manifest_url": dragon.manifest,
+            "dragon_water_landing": dragon.water_landing,
+            "dragon_land_landing": dragon.land_landing,
+        }
+
+    def _crew_row(self, launch_id: str, position: int, reference: Any, checked: Checked) -> Row:
+        path, role = f"crew[{position}]", None
+        if isinstance(reference, dict) and "crew" in reference:  # v5: a person in a role
+            use = _fit(_CrewUse, reference, path)
+            for name in use.model_extra or ():
+                checked.unknown_fields[f"crew.{name}"] += 1
+            reference, role = use.crew, use.role
+        crew_id, person = self._resolve("crew", reference, path, _Crew)
+        return {"launch_id": launch_id, "position": position, "crew_id": crew_id, "name": person.name, "role": role}
+
+    def _resolve(self, kind: str, reference: Any, path: str, model: type[_Model]) -> tuple[str | None, _Model]:
+        """The id and the look-up record that a reference names; a record without facts when it is not known."""
+        if reference is None:
+            return None, model.model_construct()
+        found: Any
+        if isinstance(reference, dict):
+            found = _fit(model, reference, path)
+            reference = found.id
+        else:
+            found = self._known[kind].get(reference)
+        self._used[kind][reference] = found is not None
+        self._references[kind] += 1
+        self._resolved[kind] += found is not None
+        if isinstance(found, Unfit):
+            raise Unfit(f"{path} -> {found.path}", found.value, found.reason)
+        return reference, found or model.model_construct()
+
+
+def _fit(model: type[_Model], raw: Any, path: str) -> _Model:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        inner = path_of(first["loc"])
+        value = "(no such field)" if first["type"] == "missing" else first["input"]
+        raise Unfit(f"{path}.{inner}" if inner else path, value, first["msg"]) from None
+
+
+def _name_unknown_fields(launch: _Launch, checked: Checked) -> None:
+    parts: list[tuple[str, _Record | None]] = [("", launch), ("fairings.", launch.fairings), ("links.", launch.links)]
+    if launch.links:
+        parts += [("links.patch.", launch.links.patch), ("links.reddit.", launch.links.reddit)]
+    parts += [("cores.", use) for use in launch.cores or ()]
+    parts += [("failures.", failure) for failure in launch.failures or ()]
+    for prefix, part in parts:
+        if part and part.model_extra:
+            checked.unknown_fields.update(prefix + name for name in part.model_extra)
+
+
+def _status(upcoming: bool | None, success: bool | None) -> str:
+    """An outcome counts where there is one; without one a past launch is unknown, never a failure."""
+    if success is not None:
+        return "success" if success else "failure"
+    return "upcoming" if upcoming else "unknown"
+
+
+def _count(values: list[Any] | None) -> int | None:
+    return None if values is None else len(values)
+
+
+def _true_count(sent: list[Any] | None, rows: list[Row], column: str) -> int | None:
+    return None if sent is None else sum(row[column] is True for row in rows)
+
+
+def _json(path: str, sent: list[Any] | None, values: Any) -> str | None:
+    return None if sent is None else as_json_array(path, list(values))
+
+
+def _json_ids(path: str, references: list[Any] | None) -> str | None:
+    if references is None:
+        return None
+    return as_json_array(path, [_id_of(ref, f"{path}[{i}]") for i, ref in enumerate(references)])
+
+
+def _id_of(reference: Any, path: str) -> str | None:
+    if not isinstance(reference, dict):
+        return reference
+    return _fit(_Lookup, reference, path).id

@@ -1,0 +1,166 @@
+"""Every SQL text that the warehouse sends, made from `schema.py`: pure, and valid on MySQL 8.0, 8.4, 9 and MariaDB 10.11.
+
+A temporary table is named once a statement (MySQL's error 1137), all identifiers are quoted, nothing is dialect-only.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.schema import Column, Kind, Table
+from app.transform import value_texts
+
+LINEAGE = (("changed_run_id", Kind.KEY), ("changed_at", Kind.TIME))
+"""Columns of MySQL only, outside every checksum: the run that last changed the row, and when it began."""
+
+RUNS_TABLE = "pipeline_runs"
+RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("run_id", f"{Kind.KEY.value.mysql} NOT NULL"),
+    ("source", Kind.KEY.value.mysql),
+    ("started_at", "DATETIME(6)"),
+    ("finished_at", "DATETIME(6)"),
+    ("state", "VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin"),
+    ("rows_by_table", Kind.PROSE.value.mysql),
+    ("rejected", "BIGINT"),
+    ("stage_seconds", Kind.PROSE.value.mysql),
+    ("app_version", Kind.LABEL.value.mysql),
+    ("schema_version", "BIGINT"),
+    ("transform_version", "BIGINT"),
+    ("error", Kind.PROSE.value.mysql),
+)
+_OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def column_definitions(table: Table) -> dict[str, str]:
+    """The MySQL type of each column of a canonical table, lineage included."""
+    types = {c.name: c.kind.value.mysql + (" NOT NULL" if c.required else "") for c in table.columns}
+    return types | {name: kind.value.mysql for name, kind in LINEAGE}
+
+
+def create_table(name: str, columns: Iterable[tuple[str, str]], key: Iterable[str], *, year: bool) -> str:
+    """CREATE TABLE with its key, and an index on the partition year."""
+    lines = [f"{quoted(column)} {definition}" for column, definition in columns]
+    lines.append(f"PRIMARY KEY ({', '.join(map(quoted, key))})")
+    if year:
+        lines.append(f"KEY {quoted('launch_year')} ({quoted('launch_year')})")
+    return f"CREATE TABLE {quoted(name)} ({', '.join(lines)}) {_OPTIONS}"
+
+
+def stage_name(table: Table) -> str:
+    """The temporary table that a load goes into."""
+    return f"stage_{table.name}"
+
+
+def create_stage(table: Table) -> str:
+    """The temporary staging table, typed by the schema and not by what the target happens to be."""
+    lines = [f"{quoted(c.name)} {c.kind.value.mysql}" for c in table.columns]
+    lines.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
+    return f"CREATE TEMPORARY TABLE {quoted(stage_name(table))} ({', '.join(lines)}) {_OPTIONS}"
+
+
+def load(table: Table) -> str:
+    """LOAD DATA into the staging table. The file name is for the server's log; our client answers with its own stream."""
+    columns = ", ".join(quoted(c.name) for c in table.columns)
+    return (
+        f"LOAD DATA LOCAL INFILE '{table.name}' INTO TABLE {quoted(stage_name(table))} CHARACTER SET utf8mb4 "
+        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
+    )
+
+
+def load_lines(table: Table, rows: pa.Table) -> bytes:
+    """Rows in the dialect that `load` names: tabs between values, a line feed after each row, backslash escapes, \\N for null."""
+    if not rows.num_rows:
+        return b""
+    parts = []
+    for column in table.columns:
+        texts = value_texts(column, rows[column.name])
+        if pa.types.is_string(column.kind.value.arrow):
+            for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0")):
+                texts = pc.replace_substring(texts, plain, escaped)
+        parts.append(pc.fill_null(texts, "\\N"))
+    lines = pc.binary_join_element_wise(*parts, "\t")
+    return b"".join(line + b"\n" for line in lines.cast(pa.binary()).to_pylist())
+
+
+def insert_new(table: Table) -> str:
+    """Staged rows that the target lacks; parameters: run id, time."""
+    names = [c.name for c in table.columns]
+    columns = ", ".join(quoted(n) for n in [*names, *(n for n, _ in LINEAGE)])
+    values = ", ".join([*(f"s.{quoted(n)}" for n in names), "%s", "%s"])
+    return (
+        f"INSERT INTO {quoted(table.name)} ({columns}) SELECT {values} FROM {quoted(stage_name(table))} AS s "
+        f"LEFT JOIN {quoted(table.name)} AS t ON {_same_key(table)} WHERE t.{quoted(table.key[0])} IS NULL"
+    )
+
+
+def update_changed(table: Table) -> str:
+    """Staged rows whose facts, as the target holds them, hash otherwise; parameters: run id, time."""
+    sets = [f"t.{quoted(c.name)} = s.{quoted(c.name)}" for c in table.columns if c.name not in table.key]
+    sets += [f"t.{quoted(name)} = %s" for name, _ in LINEAGE]
+    return (
+        f"UPDATE {quoted(table.name)} AS t JOIN {quoted(stage_name(table))} AS s ON {_same_key(table)} "
+        f"SET {', '.join(sets)} WHERE t.`row_hash` <> s.`row_hash` OR {stored_hash(table, 't')} <> s.`row_hash`"
+    )
+
+
+def delete_gone(table: Table, years: Iterable[int]) -> str:
+    """Rows of the given years that were not staged."""
+    listed = ", ".join(str(int(y)) for y in sorted(years))
+    return (
+        f"DELETE t FROM {quoted(table.name)} AS t LEFT JOIN {quoted(stage_name(table))} AS s ON {_same_key(table)} "
+        f"WHERE t.`launch_year` IN ({listed}) AND s.{quoted(table.key[0])} IS NULL"
+    )
+
+
+def counts(table: Table) -> str:
+    """Rows of each year."""
+    return f"SELECT `launch_year`, COUNT(*) FROM {quoted(table.name)} GROUP BY `launch_year`"
+
+
+def contents(table: Table, years: Iterable[int]) -> str:
+    """Rows and digest of each of the years, computed by the server from the values that it holds."""
+    listed = ", ".join(str(int(y)) for y in sorted(years))
+    halves = ", ".join(
+        f"LPAD(CONV(BIT_XOR(CAST(CONV(SUBSTRING(h.`hash`, {start}, 16), 16, 10) AS UNSIGNED)), 10, 16), 16, '0')"
+        for start in (1, 17)
+    )
+    return (
+        f"SELECT h.`launch_year`, COUNT(*), LOWER(CONCAT({halves})) FROM (SELECT t.`launch_year`, "
+        f"{stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t WHERE t.`launch_year` IN ({listed})) AS h "
+        "GROUP BY h.`launch_year`"
+    )
+
+
+def stored_hash(table: Table, alias: str) -> str:
+    """The row hash of the values that the server holds."""
+    return f"LEFT(SHA2({row_text(table, alias)}, 256), 32)"
+
+
+def row_text(table: Table, alias: str) -> str:
+    """The text under the row hash: `transform.row_texts` in SQL."""
+    return f"CONCAT({', '.join(_value_text(c, alias) for c in table.facts)})"
+
+
+def select_rows(table: Table, ids: int) -> str:
+    """All canonical columns of the rows of so many launches."""
+    columns = ", ".join(quoted(c.name) for c in table.columns)
+    return f"SELECT {columns} FROM {quoted(table.name)} WHERE `launch_id` IN ({', '.join(['%s'] * ids)})"
+
+
+def _value_text(column: Column, alias: str) -> str:
+    value = f"{alias}.{quoted(column.name)}"
+    if not pa.types.is_string(column.kind.value.arrow):
+        value = f"CAST({value} AS CHAR)"
+    elif "ascii" in column.kind.value.mysql:
+        value = f"CONVERT({value} USING utf8mb4)"
+    return f"COALESCE(CONCAT(LENGTH({value}), ':', {value}), '-')"
+
+
+def _same_key(table: Table) -> str:
+    return " AND ".join(f"t.{quoted(k)} = s.{quoted(k)}" for k in table.key)

@@ -1,0 +1,122 @@
+"""From canonical rows to Arrow tables, and what makes two stores comparable: a hash a row, a digest a partition.
+
+The row hash covers a text that MySQL can make from the values it holds, with SQL that is valid everywhere: for each fact the
+length of its text in bytes, a colon and the text, or a dash for null. `sql.row_text` is its twin; tests hold the two together.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import xor
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.records import Content, Rows
+from app.schema import TABLES, Column, Kind, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HASH_HEX = 32
+
+
+def transform(rows: Rows) -> dict[str, pa.Table]:
+    """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
+    years = {row["launch_id"]: row["date_utc"].year for row in rows["launches"]}
+    tables = {}
+    for table in TABLES.values():
+        found = rows[table.name]
+        columns = {c.name: [row.get(c.name) for row in found] for c in table.facts if c.name != "launch_year"}
+        columns["launch_year"] = [years[row["launch_id"]] for row in found]
+        tables[table.name] = with_hashes(table, columns)
+    return tables
+
+
+def with_hashes(table: Table, facts: Mapping[str, list[object]]) -> pa.Table:
+    """An Arrow table from the facts by column, the row hashes added. Raises pyarrow.ArrowInvalid when a value does not fit."""
+    arrays = {c.name: pa.array(facts[c.name], c.kind.value.arrow) for c in table.facts}
+    bare = pa.table(arrays)
+    return pa.table({**arrays, "row_hash": row_hashes(table, bare)}, schema=table.arrow)
+
+
+def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
+    """The hash of each row's facts, from the values as they are, whatever a `row_hash` column says."""
+    texts = row_texts(table, rows)
+    return pa.array([hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string())
+
+
+def row_texts(table: Table, rows: pa.Table) -> pa.ChunkedArray:
+    """The text that each row's hash covers."""
+    parts = []
+    for column in table.facts:
+        text = value_texts(column, rows[column.name])
+        length = pc.binary_length(text).cast(pa.string())
+        parts.append(pc.fill_null(pc.binary_join_element_wise(length, text, ":"), "-"))
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def value_texts(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Each value as MySQL writes it; null stays null."""
+    if column.kind is Kind.FLAG:
+        return values.cast(pa.int8()).cast(pa.string())
+    if column.kind is Kind.TIME:
+        return values.cast(pa.timestamp("us")).cast(pa.string())
+    if column.kind is Kind.REAL:
+        return _real_texts(values)
+    return values.cast(pa.string())
+
+
+def _real_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats with the fewest digits that name them, an exponent only beyond 15 places: as MySQL writes them."""
+    texts = values.cast(pa.string())
+    if not pc.any(pc.match_substring(texts, "e")).as_py():
+        return texts
+    return pa.chunked_array([[None if v is None else real_text(v) for v in values.to_pylist()]], pa.string())
+
+
+def real_text(value: float) -> str:
+    """One float as MySQL writes a DOUBLE."""
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    point = len(whole) + int(exponent or 0)  # where the decimal point stands, counted from the first digit
+    digits = whole + fraction
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    digits = stripped.rstrip("0")
+    if not digits:
+        return "0"
+    if not -15 < point <= 15:
+        tail = f".{digits[1:]}" if len(digits) > 1 else ""
+        return f"{sign}{digits[0]}{tail}e{point - 1}"
+    if point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    if point >= len(digits):
+        return f"{sign}{digits}{'0' * (point - len(digits))}"
+    return f"{sign}{digits[:point]}.{digits[point:]}"
+
+
+def content_of(rows: pa.Table) -> Content:
+    """Row count and digest of a partition, by the hashes in its `row_hash` column."""
+    return add_hashes(Content(0, "0" * _HASH_HEX), rows["row_hash"].to_pylist())
+
+
+def add_hashes(content: Content, hashes: Iterable[str]) -> Content:
+    """A content with more rows in it. The digest is the XOR of the hashes: any order gives the same, and MySQL can compute it."""
+    added = [int(h, 16) for h in hashes]
+    digest = reduce(xor, added, int(content.digest, 16))
+    return Content(content.rows + len(added), f"{digest:0{_HASH_HEX}x}")
+
+
+def content_as_stored(table: Table, rows: pa.Table) -> Content:
+    """Content recomputed from the values of a file that was read back."""
+    return add_hashes(Content(0, "0" * _HASH_HEX), row_hashes(table, rows).to_pylist())
+
+
+def frame(rows: pa.Table) -> "pd.DataFrame":
+    """Rows as a pandas DataFrame over the same Arrow memory: nullable integers, no NaN for null, no object column."""
+    import pandas as pd  # only where a frame is wanted: it takes longer to import than a small run to do
+
+    return rows.to_pandas(types_mapper=pd.ArrowDtype)

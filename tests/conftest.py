@@ -1,0 +1,89 @@
+"""The services that tests use, and an environment in which nothing leads to a real account or database."""
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, create_database, drop_database
+from tests.services.aws import without_settings
+
+
+def pytest_configure() -> None:
+    """Clean the environment for every test, and stop the services on SIGTERM as on Ctrl-C."""
+    clean = without_settings(os.environ)
+    os.environ.clear()
+    os.environ.update(clean)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
+    """The administrator of a server: the one that TEST_MYSQL_HOST, _PORT, _USER and _PASSWORD name, or our own."""
+    if host := os.environ.get("TEST_MYSQL_HOST"):
+        port, user = int(os.environ.get("TEST_MYSQL_PORT", "3306")), os.environ.get("TEST_MYSQL_USER", "root")
+        yield Login(host, port, user, os.environ.get("TEST_MYSQL_PASSWORD", ""))
+        return
+    with MysqlServer(tmp_path_factory.mktemp("mysql")) as server:
+        yield server.admin
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEndpoint]:
+    """S3 and CloudWatch Logs: what TEST_AWS_ENDPOINT_URL names, or a moto server of our own."""
+    if url := os.environ.get("TEST_AWS_ENDPOINT_URL"):
+        yield AwsEndpoint(url)
+        return
+    with MotoServer(tmp_path_factory.mktemp("moto")) as server:
+        yield server.endpoint
+
+
+@pytest.fixture
+def database(mysql: Login) -> Iterator[Login]:
+    """A new database and a user who has all rights there and none elsewhere."""
+    name = f"test{secrets.token_hex(6)}"
+    login = create_database(mysql, name, name, secrets.token_hex(12))
+    yield login
+    drop_database(mysql, login)
+
+
+@pytest.fixture
+def bucket(aws: AwsEndpoint) -> str:
+    """The name of a new, versioned bucket."""
+    name = f"test-{secrets.token_hex(8)}"
+    aws.create_bucket(name)
+    return name
+
+
+@pytest.fixture
+def settings_env(aws: AwsEndpoint, bucket: str, database: Login) -> dict[str, str]:
+    """The program's settings for these services; a test that needs a source sets SOURCE_URL."""
+    nobody = "http://127.0.0.1:9"  # without it a forgetful test would go to the public API
+    return {
+        **aws.environment(),
+        **database.environment(),
+        "SOURCE": "spacex",
+        "SOURCE_URL": nobody,
+        "S3_BUCKET": bucket,
+    }
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of recorded answers, which are not ours to publish."""
+    return _folder("RECORDED_DATA")
+
+
+@pytest.fixture(scope="session")
+def cases_data() -> Path:
+    """The folder of input files of the open cases."""
+    return _folder("CASES_DATA")
+
+
+def _folder(variable: str) -> Path:
+    if folder := os.environ.get(variable):
+        return Path(folder)
+    pytest.skip(f"{variable} names no folder")

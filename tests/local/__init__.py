@@ -1,0 +1,1 @@
+"""The local environment behind `make run-local` and `make down`."""

@@ -1,0 +1,91 @@
+"""`python -m tests.local up|run|sql|ls|down`: the pipeline and everything it needs, on this machine."""
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.local import docker, native
+from tests.services import ServerFailed
+from tests.services.aws import without_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; for `run` the exit code is the program's own."""
+    given = parse(arguments)
+    os.chdir(ROOT)  # so that `python -m` finds this checkout's packages, and printed commands work as they stand
+    outside = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(without_settings(outside))  # nothing that we start or ask can find a real account
+    if given.command == "run" and choose_engine(outside.get("ENGINE", "")) == "docker":
+        return docker.run(given.arguments)
+    with one_at_a_time():
+        stack = native.Stack(ROOT / ".local", outside)  # it reads what runs: not before the lock is ours
+        if given.command in {"up", "run"}:
+            stack.up()
+        elif given.command == "down":
+            stack.down()
+    match given.command:
+        case "run":
+            return stack.run(given.arguments)
+        case "sql":
+            return stack.sql(given.statement)
+        case "ls":
+            return stack.list_objects(given.prefix)
+        case _:
+            return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line; whatever follows `run` is the program's."""
+    parser = argparse.ArgumentParser(prog="python -m tests.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start what the pipeline needs")
+    commands.add_parser("run", help="start it and run the pipeline; what follows is for `python -m app run`")
+    sql = commands.add_parser("sql", help="run a statement on the local database")
+    sql.add_argument("statement")
+    listing = commands.add_parser("ls", help="list the objects in the local bucket")
+    listing.add_argument("prefix", nargs="?", default="")
+    commands.add_parser("down", help="stop it and remove its data")
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.command != "run":
+        parser.error(f"unknown: {' '.join(rest)}")
+    given.arguments = rest
+    return given
+
+
+def choose_engine(wanted: str) -> str:
+    """docker or native: what ENGINE says, or docker where that can work; why not is said in one line."""
+    if wanted not in {"", "docker", "native"}:
+        raise SystemExit(f"ENGINE is {wanted!r}; it can be docker or native")
+    if wanted == "native":
+        return wanted
+    problem = docker.problem(ROOT)
+    if wanted == "docker" and problem:
+        raise SystemExit(f"ENGINE=docker can't be had: {problem}")
+    if problem:
+        print(f"Running natively: {problem}", file=sys.stderr)
+    return "native" if problem else "docker"
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Hold a lock on the checkout, so that two calls do not start the same services."""
+    checkout = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(checkout, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(checkout)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ServerFailed as failure:
+        sys.exit(f"{failure}\nmake down removes what is left, for a fresh start.")

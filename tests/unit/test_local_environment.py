@@ -1,0 +1,115 @@
+"""The local environment leads nowhere but to this machine, and says plainly what it can't do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.local import __main__ as local
+from tests.local import docker, native
+from tests.local.terminal import run_in_front
+from tests.services import install
+from tests.services.aws import AwsEndpoint, without_settings
+from tests.services.mysql import Login
+
+REAL = {
+    "AWS_PROFILE": "production",
+    "AWS_SESSION_TOKEN": "secret",
+    "AWS_ACCESS_KEY_ID": "AKIA",
+    "AWS_ENDPOINT_URL_S3": "https://s3.example.com",
+    "MYSQL_HOST": "db.example.com",
+    "MYSQL_SSL_CA": "/ca.pem",
+    "S3_BUCKET": "production",
+    "SOURCE_URL": "https://example.com",
+    "LOG_GROUP": "/production",
+    "PATH": "/usr/bin:/bin",
+}
+
+
+def test_nothing_of_a_real_account_is_left() -> None:
+    """Keys, profiles, endpoints, databases and buckets of the shell do not reach the program."""
+    assert set(without_settings(REAL)) == {"PATH", "NO_PROXY", "no_proxy"}
+
+
+def test_proxies_are_not_asked_for_loopback() -> None:
+    """What the person excludes from the proxy stays excluded."""
+    assert without_settings({"NO_PROXY": "intra.example.com"})["no_proxy"] == "intra.example.com,127.0.0.1,localhost"
+
+
+def test_every_setting_that_leads_somewhere_is_ours(tmp_path: Path) -> None:
+    """All addresses in the program's environment are loopback."""
+    stack = native.Stack(tmp_path / ".local", REAL)
+    settings = stack.settings()
+    assert settings["SOURCE_URL"].startswith("http://127.0.0.1:")
+    assert settings["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert settings["MYSQL_HOST"] == "127.0.0.1"
+    assert settings["AWS_CONFIG_FILE"] == settings["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+
+
+def test_live_uses_the_public_api_and_local_stores(tmp_path: Path) -> None:
+    """LIVE changes the source, nothing else."""
+    stack = native.Stack(tmp_path / ".local", {"LIVE": "1"})
+    assert "SOURCE_URL" not in stack.settings()
+    assert stack.settings()["MYSQL_HOST"] == "127.0.0.1"
+    assert [service.name for service in stack.services] == ["database server", "moto"]
+
+
+def test_environment_file_takes_real_accounts_away(tmp_path: Path) -> None:
+    """A shell that reads the printed file has our keys only."""
+    stack = native.Stack(tmp_path / ".local", {})
+    stack.write_environment()
+    script = f". {stack.directory}/environment; env"
+    shown = subprocess.run(["/bin/sh", "-c", script], env=REAL, capture_output=True, text=True, check=True).stdout
+    found = dict(line.split("=", 1) for line in shown.splitlines())
+    assert {key for key in found if key.startswith("AWS_")} == set(AwsEndpoint("").environment())
+    assert found["AWS_ACCESS_KEY_ID"] == "test"
+
+
+def test_forced_docker_without_docker_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENGINE=docker never falls back in silence."""
+    monkeypatch.setattr(docker, "problem", lambda _: "no Docker Engine answers")
+    with pytest.raises(SystemExit, match="no Docker Engine answers"):
+        local.choose_engine("docker")
+    assert local.choose_engine("") == "native"
+    assert local.choose_engine("native") == "native"
+    with pytest.raises(SystemExit, match="docker or native"):
+        local.choose_engine("podman")
+
+
+def test_docker_needs_its_compose_file(tmp_path: Path) -> None:
+    """What is missing is named."""
+    assert "docker-compose.test.yml" in (docker.problem(tmp_path) or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("raise SystemExit(4)", 4), ("import os; os.kill(os.getpid(), 9)", 137)]
+)
+def test_exit_code_is_passed_on(code: str, expected: int) -> None:
+    """The program's own exit code, or a shell's number for its signal."""
+    assert run_in_front([sys.executable, "-c", code], os.environ) == expected
+
+
+def test_option_file_keeps_a_log_in(tmp_path: Path) -> None:
+    """What is written is read back, by its owner only."""
+    login = Login("127.0.0.1", 3307, "pipeline", "pass%word", "spacex")
+    file = tmp_path / "client.cnf"
+    login.write(file)
+    assert Login.read(file) == login
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_mysqld_variable_must_name_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong name is an error, not a reason to take another server."""
+    monkeypatch.setenv("MYSQLD", "/no/such/mysqld")
+    with pytest.raises(SystemExit, match="/no/such/mysqld"):
+        install.find_server()
+
+
+def test_no_server_and_no_way_to_install_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the two ways."""
+    monkeypatch.delenv("MYSQLD", raising=False)
+    monkeypatch.setattr(install.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(SystemExit, match=r"(?s)install one.*or start Docker"):
+        install.find_or_install_server()
