@@ -88,7 +88,9 @@ class S3Lake:
         key = f"manifests/run={manifest.run_id}.json"
         body = manifest.model_dump_json(indent=1).encode()
         self._put_once(self._prefix + key, body, None, lambda: self._has(self._prefix + key, body))
-        pointer = json.dumps({"run_id": manifest.run_id, "manifest": key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
+        pointer = json.dumps(
+            {"run_id": manifest.run_id, "manifest": key, "sha256": hashlib.sha256(body).hexdigest()}
+        ).encode()
         self._put_once(self._latest_key, pointer, over.etag, lambda: self._has(self._latest_key, pointer))
 
     @property
@@ -107,7 +109,9 @@ class S3Lake:
             return endpoint.archived.model_copy(update={"etag": endpoint.etag})
         objects = []
         for number, body in enumerate(endpoint.bodies, 1):
-            key = f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
+            key = (
+                f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
+            )
             packed = body.path.with_name(body.path.name + ".gz")
             with body.path.open("rb") as plain, packed.open("wb") as file:
                 with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped:
@@ -153,7 +157,14 @@ class S3Lake:
         lines = []
         for r in rejected:
             raw = r.raw.text if isinstance(r.raw, Unreadable) else r.raw
-            line = {"endpoint": r.endpoint, "index": r.index, "id": r.id, "path": r.path, "value": r.value, "error": r.reason}
+            line = {
+                "endpoint": r.endpoint,
+                "index": r.index,
+                "id": r.id,
+                "path": r.path,
+                "value": r.value,
+                "error": r.reason,
+            }
             lines.append(json.dumps({**line, "raw": raw}).encode() + b"\n")
         self._call("PutObject", key, Body=gzip.compress(b"".join(lines), mtime=0), ContentType="application/gzip")
         return key
@@ -191,7 +202,14 @@ class S3Lake:
 
         etag, version = self._put_once(self._prefix + name, body, over.etag if over else None, ours, marks)
         return WrittenFile(
-            table=table, year=year, key=name, version_id=version, etag=etag, rows=content.rows, digest=content.digest, size=len(body)
+            table=table,
+            year=year,
+            key=name,
+            version_id=version,
+            etag=etag,
+            rows=content.rows,
+            digest=content.digest,
+            size=len(body),
         )
 
     def read(self, key: str, version_id: str | None) -> pa.Table:
@@ -230,7 +248,9 @@ class S3Lake:
     def _version(self, answer: Any) -> str:
         version = answer.get("VersionId")
         if not version or version == "null":
-            raise LakeError(f"bucket {self._bucket} is not versioned", hint="turn versioning on: manifests name versions")
+            raise LakeError(
+                f"bucket {self._bucket} is not versioned", hint="turn versioning on: manifests name versions"
+            )
         return str(version)
 
     def _get(self, key: str, *, missing_ok: bool) -> tuple[bytes, str] | None:

@@ -18,7 +18,13 @@ CONNECT_TIMEOUT_S = 10
 LOCK_WAIT_S = 30  # for a row or for a table's metadata
 _PACKET_BYTES = 1 << 20
 _LOCAL_INFILE_OFF = {1148, 3948, 3950, 4166}
-_DENIED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR, 1227}
+_DENIED = {
+    ER.ACCESS_DENIED_ERROR,
+    ER.DBACCESS_DENIED_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    1227,
+}
 _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
 
 
@@ -43,7 +49,9 @@ class _Result(MySQLResult):
             raise fault
         if stream is None:
             connection._force_close()
-            raise WarehouseError("the server asked for a file that nothing was to be loaded from", hint="nothing was sent")
+            raise WarehouseError(
+                "the server asked for a file that nothing was to be loaded from", hint="nothing was sent"
+            )
         self._read_ok_packet(packet)
 
 
@@ -88,7 +96,7 @@ class Session:
         except OSError as error:  # a CA file that is no certificate
             raise WarehouseError(f"connect to {self._where}: {error}", hint=f"check {ca}" if ca else "") from error
         self.execute("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
-        self.execute(f"SET SESSION sql_mode = '{_SQL_MODE}', time_zone = '+00:00', max_error_count = 64")
+        self.execute(f"SET SESSION sql_mode = '{_SQL_MODE}', time_zone = '+00:00'")
         self.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}")
         self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 

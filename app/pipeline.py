@@ -1,8 +1,9 @@
 """One run, top to bottom: the diagram of the design as a function."""
 
 import contextlib
+import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from app.records import (
     Content,
     Endpoint,
     Lake,
+    LastRun,
     LookupUse,
     Manifest,
     Merge,
@@ -30,7 +32,18 @@ from app.records import (
     Warehouse,
     WrittenFile,
 )
-from app.reconcile import Held, Limits, Plan, Received, believed_in_mysql, differences, gate, is_intact, is_trusted, reconcile
+from app.reconcile import (
+    Held,
+    Limits,
+    Plan,
+    Received,
+    believed_in_mysql,
+    differences,
+    gate,
+    is_intact,
+    is_trusted,
+    reconcile,
+)
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot
 from app.telemetry import Telemetry
@@ -68,11 +81,15 @@ class Derived:
         return [r for r in self.rejected if r.endpoint == "launches"]
 
 
-def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Path, report: RunReport) -> Snapshot | None:
+Head = Callable[[str, int], pa.Table]
+"""The first rows of a table."""
+
+
+def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Path, report: RunReport) -> Head:
     """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the report as it goes.
 
-    Returns the rows for whoever shows them, or None when nothing had changed. Raises PipelineError; whatever it is, both stores
-    hold what they held before, or the next run repairs what this one began.
+    Returns the rows for whoever shows them. Raises PipelineError; whatever it is, both stores hold what they held before, or
+    the next run repairs what this one began.
     """
     warehouse, lake, tell = edges.warehouse, edges.lake, edges.telemetry
     with tell.stage("lock"):
@@ -92,7 +109,7 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
         report.state = "unchanged"
         _warn_if_stale(report, run, stale_after_days, tell)
         warehouse.finish(report)
-        return None
+        return functools.partial(published_rows, lake, held.manifest)
     with tell.stage("archive") as counts:
         archived, endpoints = archive(run, edges, endpoints, spool)
         counts["objects"] = sum(len(a.objects) for a in archived.values())
@@ -128,7 +145,7 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
         lake.publish(manifest, pointer)
     report.state = "published"
     warehouse.finish(report)
-    return derived.snapshot
+    return derived.snapshot.head
 
 
 def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport) -> tuple[Derived, Plan | None]:
@@ -145,7 +162,7 @@ def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport)
         return derived, decide(run, edges, derived, held, limits, trusted=trusted)
 
 
-def look(edges: Edges, last_run: object) -> tuple[Pointer, Held]:
+def look(edges: Edges, last_run: LastRun) -> tuple[Pointer, Held]:
     """What both stores hold before anything is done."""
     with edges.telemetry.stage("look") as counts:
         pointer = edges.lake.latest()
@@ -191,13 +208,17 @@ def derive(
     with tell.stage("validate") as counts:
         superseded: set[int] = set()
         derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
-        if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
+        if (
+            again
+        ):  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
             tell.warn(f"{len(again)} launches came twice, the last counts: {_some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
         _retain(derived, edges, held, trusted=trusted)
         derived.snapshot.close()
-        counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
+        counts.update(
+            accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained)
+        )
     for reject in derived.rejected[:_NAMED]:
         where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
         tell.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
@@ -261,7 +282,9 @@ def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> Non
     if trusted or held.manifest is None:
         return
     files = [f for f in held.manifest.files if f.table == "launches"]
-    in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
+    in_lake = {
+        i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()
+    } - derived.accepted
     missing = (in_lake if everything else in_lake & wanted) - derived.retained
     if missing:
         ids = pa.array(sorted(missing), pa.string())
@@ -287,7 +310,10 @@ def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits,
         raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
     in_mysql = believed_in_mysql(held) if trusted else edges.warehouse.contents(held.rows)
     manifest = held.manifest
-    rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (SCHEMA_VERSION, TRANSFORM_VERSION)
+    rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (
+        SCHEMA_VERSION,
+        TRANSFORM_VERSION,
+    )
     return reconcile(wanted, held, in_mysql, rewrite=rewrite)
 
 
@@ -297,11 +323,11 @@ def publish(
     """Merge and put side by side, read both back, commit only what is equal; every partition's file as the manifest names it."""
     wanted = derived.snapshot.contents
     kept = held.manifest.by_partition() if held.manifest else {}
-    staged = {
-        name: (derived.snapshot.partition(key) for key in sorted(plan.load) if key[0] == name)
-        for name in TABLES
-        if name in plan.scope
-    }
+
+    def rows_to_load(name: str) -> Iterator[pa.Table]:
+        return (derived.snapshot.partition(key) for key in sorted(plan.load) if key[0] == name)
+
+    staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
         writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in plan.put]
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
@@ -341,12 +367,16 @@ def _results(
     return written
 
 
-def _read_back(lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]) -> dict[PartitionKey, Content]:
+def _read_back(
+    lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]
+) -> dict[PartitionKey, Content]:
     reading = {key: pool.submit(lake.read, file.key, file.version_id) for key, file in files.items()}
     return {key: content_as_stored(TABLES[key[0]], future.result()) for key, future in reading.items()}
 
 
-def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge) -> None:
+def _prove(
+    wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge
+) -> None:
     in_mysql = merge.contents(plan.touched)
     if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
         raise StoresDisagree("the stores do not hold what was sent: " + _some(found), hint="the merge was rolled back")
@@ -376,16 +406,33 @@ def verify(edges: Edges, report: RunReport) -> list[str]:
             for key in sorted(files.keys() | objects.keys()):
                 named, listed = files.get(key), objects.get(key)
                 if named is None or listed is None or named.etag != listed.etag:
-                    what = "is missing" if listed is None else "is not in the manifest" if named is None else "was replaced"
+                    what = (
+                        "is missing"
+                        if listed is None
+                        else "is not in the manifest"
+                        if named is None
+                        else "was replaced"
+                    )
                     found.append(f"S3 {key[0]} {key[1]}: the object {what}")
             there = {key: file for key, file in files.items() if key in objects}
             in_s3 = _read_back(edges.lake, pool, there)
             mysql_rows = edges.warehouse.counts()
             in_mysql = edges.warehouse.contents({*files, *mysql_rows})
-            found += differences(wanted, set(files), {**in_s3, **{k: wanted[k] for k in files if k not in there}}, in_mysql, mysql_rows)
+            found += differences(
+                wanted, set(files), {**in_s3, **{k: wanted[k] for k in files if k not in there}}, in_mysql, mysql_rows
+            )
             counts["partitions"] = len(files)
     report.stores_equal = not found
     return list(dict.fromkeys(found))
+
+
+def published_rows(lake: Lake, manifest: Manifest, table: str, count: int) -> pa.Table:
+    """The first rows of a table as the lake holds them."""
+    rows = TABLES[table].arrow.empty_table()
+    for file in manifest.files:
+        if file.table == table and rows.num_rows < count:
+            rows = pa.concat_tables([rows, lake.read(file.key, file.version_id)])
+    return rows.slice(0, count)
 
 
 def _fault(future: "Future[None]") -> PipelineError | None:
@@ -430,7 +477,9 @@ def _warn_if_stale(report: RunReport, run: Run, stale_after_days: int, tell: Tel
     newest = report.newest_launch_utc
     if newest and (run.started_at - newest).days > stale_after_days:
         age = (run.started_at - newest).days
-        tell.warn(f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}")
+        tell.warn(
+            f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}"
+        )
 
 
 def _some(names: Iterable[str]) -> str:

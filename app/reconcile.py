@@ -107,7 +107,9 @@ def _rejects(received: Received, limits: Limits) -> list[str]:
     total = received.accepted + received.rejected
     if received.rejected <= total * limits.max_rejected_ratio:
         return []
-    return [f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"]
+    return [
+        f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"
+    ]
 
 
 def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
@@ -120,7 +122,9 @@ def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
         lost = before - now
         if lost > _TOLERATED and lost > before * limits.max_shrink_ratio:
             limit = f"MAX_SHRINK_RATIO {limits.max_shrink_ratio:g}"
-            refused.append(f"{table} would shrink from {before} to {now} rows, over {limit} (--accept-shrink allows it)")
+            refused.append(
+                f"{table} would shrink from {before} to {now} rows, over {limit} (--accept-shrink allows it)"
+            )
     return refused
 
 

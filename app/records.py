@@ -217,6 +217,7 @@ class RunReport:
     newest_launch_utc: datetime | None = None
     warnings: list[str] = field(default_factory=list)
     ddl: list[str] = field(default_factory=list)
+    plan: dict[str, list[str]] = field(default_factory=dict)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
 

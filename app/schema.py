@@ -95,7 +95,9 @@ LAUNCHES = Table(
         Column("name", _L, "Mission name"),
         Column("date_utc", _TIME, "Launch time, UTC; see date_precision", required=True),
         Column("date_local", _L, "Launch time at the pad as the source wrote it, with its offset"),
-        Column("date_precision", _L, "How much of date_utc is known: half quarter year month week day hour minute second"),
+        Column(
+            "date_precision", _L, "How much of date_utc is known: half quarter year month week day hour minute second"
+        ),
         Column("upcoming", _F, "The source holds the launch to be in the future"),
         Column("success", _F, "Outcome; null while undecided or unknown"),
         Column("status", _L, "success failure partial_failure upcoming in_flight unknown", required=True),
@@ -244,9 +246,7 @@ LAUNCH_CREW = Table(
     ),
 )
 
-TABLES: dict[str, Table] = {
-    t.name: t for t in (LAUNCHES, LAUNCH_CORES, LAUNCH_PAYLOADS, LAUNCH_FAILURES, LAUNCH_CREW)
-}
+TABLES: dict[str, Table] = {t.name: t for t in (LAUNCHES, LAUNCH_CORES, LAUNCH_PAYLOADS, LAUNCH_FAILURES, LAUNCH_CREW)}
 """All canonical tables, by name, in the order in which they are written."""
 
 NOT_KEPT: dict[str, str] = {

@@ -139,7 +139,7 @@ def contents(table: Table, years: Iterable[int]) -> str:
 
 def stored_hash(table: Table, alias: str) -> str:
     """The row hash of the values that the server holds."""
-    return f"LEFT(SHA2({row_text(table, alias)}, 256), 32)"
+    return f"CONVERT(LEFT(SHA2({row_text(table, alias)}, 256), 32) USING ascii) COLLATE ascii_bin"
 
 
 def row_text(table: Table, alias: str) -> str:

@@ -44,7 +44,9 @@ def with_hashes(table: Table, facts: Mapping[str, list[object]]) -> pa.Table:
 def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
     """The hash of each row's facts, from the values as they are, whatever a `row_hash` column says."""
     texts = row_texts(table, rows)
-    return pa.array([hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string())
+    return pa.array(
+        [hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string()
+    )
 
 
 def row_texts(table: Table, rows: pa.Table) -> pa.ChunkedArray:

@@ -32,7 +32,11 @@ _FINISH_TIMEOUT_S = 5.0
 def lock_name(database: str) -> str:
     """The run lock of one database; locks are the server's, and their names at most 64 characters."""
     name = f"spacex_pipeline.{database}"
-    return name if len(name) <= _LOCK_NAME_CHARS else f"spacex_pipeline.{hashlib.sha256(database.encode()).hexdigest()[:32]}"
+    return (
+        name
+        if len(name) <= _LOCK_NAME_CHARS
+        else f"spacex_pipeline.{hashlib.sha256(database.encode()).hexdigest()[:32]}"
+    )
 
 
 class MysqlWarehouse:
@@ -65,7 +69,9 @@ class MysqlWarehouse:
     def check_lock(self) -> None:
         """Raises WarehouseError when the lock is no longer this connection's."""
         if self._session.query("SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", [self._lock_name]) != [(1,)]:
-            raise WarehouseError("the run lock was lost", hint="nothing more is done; the next run repairs what was begun")
+            raise WarehouseError(
+                "the run lock was lost", hint="nothing more is done; the next run repairs what was begun"
+            )
 
     # --- tables ---------------------------------------------------------------------------------------------------
 
@@ -83,7 +89,9 @@ class MysqlWarehouse:
     def _changes(self) -> drift.Changes:
         changes = drift.changes(self._found_tables())
         if changes.refused:
-            raise WarehouseError("the tables do not fit: " + " ".join(changes.refused), hint="a person must approve this DDL")
+            raise WarehouseError(
+                "the tables do not fit: " + " ".join(changes.refused), hint="a person must approve this DDL"
+            )
         return changes
 
     def _found_tables(self) -> list[drift.FoundTable]:
@@ -131,7 +139,9 @@ class MysqlWarehouse:
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         try:
-            newest = self._session.query("SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1")
+            newest = self._session.query(
+                "SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
+            )
             merged = self._session.query(
                 "SELECT `run_id`, `source` FROM `pipeline_runs` WHERE `state` IN ('merged', 'published') "
                 "ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
@@ -147,7 +157,10 @@ class MysqlWarehouse:
         if not self._session.is_open:
             self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
         rows = {
-            table: {"total": report.rows.get(table), **(_counts(merged) if (merged := report.merged.get(table)) else {})}
+            table: {
+                "total": report.rows.get(table),
+                **(_counts(merged) if (merged := report.merged.get(table)) else {}),
+            }
             for table in TABLES
         }
         self._session.execute(
@@ -307,7 +320,13 @@ class OpenMerge:
 
 def _as_stored(table: Table, rows: list[tuple[Any, ...]]) -> tuple[pa.Table, pa.Array]:
     """Rows with the hashes of the facts that were read, and the hashes that were stored beside them."""
-    columns = dict(zip((c.name for c in table.columns), zip(*rows, strict=True) if rows else ((),) * len(table.columns), strict=True))
+    columns = dict(
+        zip(
+            (c.name for c in table.columns),
+            zip(*rows, strict=True) if rows else ((),) * len(table.columns),
+            strict=True,
+        )
+    )
     stored = pa.array([_text(h) for h in columns["row_hash"]], pa.string())
     return with_hashes(table, {c.name: [_value(c.kind, v) for v in columns[c.name]] for c in table.facts}), stored
 

@@ -131,7 +131,11 @@ class HttpClient:
                 return self._receive(response, to, opening, limit, deadline)
         except requests.exceptions.SSLError as error:
             raise SourceError(f"{url}: TLS failed: {_innermost(error)}") from error
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema) as error:
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ) as error:
             raise SourceError(f"{url}: {error}", hint="check SOURCE_URL") from error
         except requests.exceptions.TooManyRedirects as error:
             raise SourceError(f"{url}: {error}", hint="check SOURCE_URL") from error
@@ -187,7 +191,9 @@ def _check_status(response: requests.Response) -> None:
     if status == requests.codes.no_content:
         raise _TransientError("HTTP 204: no content where a list was asked for")
     if status != requests.codes.ok:
-        raise SourceError(f"{response.url}: HTTP {status} {response.reason}", hint="not tried again: the answer is final")
+        raise SourceError(
+            f"{response.url}: HTTP {status} {response.reason}", hint="not tried again: the answer is final"
+        )
 
 
 def _retry_after(value: str | None) -> float | None:

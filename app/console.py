@@ -1,0 +1,110 @@
+"""What a person at a terminal sees: how far a run is, its result, and rows of the tables."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from app.records import RunReport
+from app.schema import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_INNER = {"put", "prove", "commit"}  # stages within merge
+_CELL_CHARS = 32
+_NAMED = 8
+_SHOWN_COLUMNS = {
+    "launches": ["name", "date_utc", "date_precision", "status", "rocket_name", "launchpad_name", "payload_count"],
+    "launch_cores": [
+        "launch_id",
+        "core_serial",
+        "flight_number",
+        "reused",
+        "landing_success",
+        "landing_type",
+        "landpad_name",
+    ],
+    "launch_payloads": ["launch_id", "name", "type", "customers", "mass_kg", "orbit"],
+    "launch_failures": ["launch_id", "time_s", "altitude_km", "reason"],
+    "launch_crew": ["launch_id", "crew_id", "name", "role"],
+}
+
+
+class TerminalView:
+    """Shows the stage at work in one moving line, warnings above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+
+    def stage(self, name: str, detail: str) -> None:
+        """A stage began, or moved."""
+        text = f"{name} [dim]{escape(detail)}[/]" if detail else name
+        if self._status is None:
+            self._status = self._console.status(text)
+            self._status.start()
+        self._status.update(text)
+
+    def warning(self, message: str) -> None:
+        """Something to look at."""
+        self._console.print(f"[yellow]warning[/] {escape(message)}")
+
+    def close(self) -> None:
+        """The moving line is over."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+
+def show_report(console: Console, report: RunReport) -> None:
+    """The result of a run as a table."""
+    color = "green" if report.state in ("published", "unchanged", "verified", "planned") else "red"
+    seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
+    console.print(f"\n[bold {color}]{report.state}[/]  run {report.run_id}  source {report.source}  {seconds:.1f} s")
+    table = Table(
+        "table", *(_right(h) for h in ("rows", "inserted", "updated", "deleted")), box=None, padding=(0, 2, 0, 0)
+    )
+    for name in TABLES:
+        merged = report.merged.get(name)
+        actions = [merged.inserted, merged.updated, merged.deleted] if merged else [0, 0, 0]
+        table.add_row(name, *(f"{n:,}" for n in (report.rows.get(name, 0), *actions)))
+    console.print(table)
+    facts = [
+        f"{report.files_written} files written, {report.files_deleted} deleted",
+        f"{report.rejected} launches rejected",
+    ]
+    if report.retained:
+        facts.append(f"{report.retained} kept with their last good rows")
+    if report.stores_equal is not None:
+        facts.append("stores are equal" if report.stores_equal else "[red]stores disagree[/]")
+    console.print("; ".join(facts))
+
+
+def show_plan(console: Console, report: RunReport) -> None:
+    """What a run would do."""
+    console.print(f"\n[bold green]planned[/]  source {report.source}; nothing was written")
+    for statement in report.ddl:
+        console.print(f"DDL: {escape(statement.split(' (')[0])} …")
+    for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
+        names = report.plan[action]
+        shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        console.print(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
+    console.print(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
+
+
+def show_frame(console: Console, name: str, frame: "pd.DataFrame", rows: int) -> None:
+    """Some rows of a table, the columns that tell most."""
+    title = f"{name}: {rows:,} rows, {frame.shape[1]} columns"
+    table = Table(*_SHOWN_COLUMNS[name], title=title, title_justify="left")
+    some = frame[_SHOWN_COLUMNS[name]]
+    for row in some.astype(object).where(some.notna(), "").itertuples(index=False):
+        table.add_row(*map(_shown, row))
+    console.print(table)
+
+
+def _shown(value: object) -> str:
+    text = str(value).removesuffix("+00:00")
+    return escape(text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + "…")

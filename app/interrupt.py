@@ -1,0 +1,52 @@
+"""What ends a run from outside: SIGTERM (ECS stops a task so), Ctrl-C, and the run's own time limit."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from app.errors import DeadlineExceeded, PipelineError, Stopped
+
+
+class Interrupts:
+    """Signals as exceptions in the main thread, at once or, inside `held`, when it is left."""
+
+    def __init__(self, timeout_s: int) -> None:
+        self._timeout_s = timeout_s
+        self._held = False
+        self._pending: PipelineError | None = None
+
+    def install(self) -> None:
+        """Listen to the signals and start the clock."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, self._receive)
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
+
+    def ignore(self) -> None:
+        """The run is over and its end shall be told whole: nothing interrupts that."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """A stretch that must not be cut in two, as the commit; what arrived meanwhile is raised after it."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._pending:
+            raise self._pending
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGALRM:
+            error: PipelineError = DeadlineExceeded(f"the run took over RUN_TIMEOUT_S, {self._timeout_s} s")
+        else:
+            error = Stopped(
+                f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped"
+            )
+        if self._held:
+            self._pending = error
+        else:
+            raise error

@@ -1,0 +1,230 @@
+"""What a run says of itself: a JSON line an event, the same lines in CloudWatch, and one line of metrics at the end.
+
+Logging never changes the outcome: a log service that is away or refuses costs a line on the console and some seconds.
+"""
+
+import contextlib
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any, Protocol, TextIO
+
+from app.errors import DeadlineExceeded, PipelineError
+from app.records import RunReport
+from app.schema import TABLES
+
+_MAX_CHARS = 8_000  # of one text in a line, far under what CloudWatch takes
+_LEAST_SECRET_CHARS = 4  # a shorter one would garble every line and protect nothing
+_CLOSE_TIMEOUT_S = 8.0
+NAMESPACE = "SpacexPipeline"
+
+# Whose fault it is when the time runs out: the system that the stage waits for.
+_STAGE_EXIT_CODES = {
+    "extract": 3,
+    "archive": 5,
+    "quarantine": 5,
+    "put": 5,
+    "manifest": 5,
+    "raw": 5,
+    "lock": 6,
+    "prepare": 6,
+    "merge": 6,
+    "commit": 6,
+}
+
+
+class View(Protocol):
+    """A terminal that shows how a run goes on."""
+
+    def stage(self, name: str, detail: str) -> None: ...
+    def warning(self, message: str) -> None: ...
+
+
+class Telemetry:
+    """Events of one run."""
+
+    def __init__(
+        self,
+        run_id: str,
+        logger: logging.Logger,
+        hold: Callable[[], AbstractContextManager[None]],
+        view: View | None = None,
+    ) -> None:
+        self._run_id = run_id
+        self._logger = logger
+        self._hold = hold
+        self._view = view
+        self._stages: list[str] = []
+        self.warnings: list[str] = []
+        self.stage_seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """A stage of the run: timed, told at its end with the counts put into the dictionary, named in the errors it raises."""
+        counts: dict[str, Any] = {}
+        self._stages.append(name)
+        if self._view:
+            self._view.stage(name, "")
+        started = time.monotonic()
+        try:
+            yield counts
+        except PipelineError as error:
+            error.stage = error.stage or name
+            if isinstance(error, DeadlineExceeded) and name in _STAGE_EXIT_CODES and error.exit_code == 1:
+                error.exit_code = _STAGE_EXIT_CODES[name]
+            raise
+        finally:
+            self._stages.pop()
+            self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + time.monotonic() - started
+        self.event(f"{name} done", stage=name, seconds=round(self.stage_seconds[name], 3), **counts)
+
+    def progress(self, detail: str) -> None:
+        """Something moved inside the stage; shown on a terminal only."""
+        if self._view and self._stages:
+            self._view.stage(self._stages[-1], detail)
+
+    def event(self, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
+        """One line."""
+        self._logger.log(level, message, extra={"fields": {"run_id": self._run_id, **fields}})
+
+    def warn(self, message: str) -> None:
+        """Something that a person should see though the run goes on."""
+        self.warnings.append(message)
+        self.event(message, level=logging.WARNING, **({"stage": self._stages[-1]} if self._stages else {}))
+        if self._view:
+            self._view.warning(message)
+
+    def warn_if(self, names: list[str], message: str) -> None:
+        """Warn once of all the names there are, if any."""
+        if names:
+            self.warn(f"{message}: {', '.join(names)}")
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        """A stretch that no signal cuts in two."""
+        return self._hold()
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; secrets are blotted out wherever they turn up."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return blotted(json.dumps(_clipped(line), default=str, ensure_ascii=False), self._secrets)
+
+
+def blotted(text: str, secrets: tuple[str, ...]) -> str:
+    """A text without the secrets."""
+    for secret in secrets:
+        if len(secret) >= _LEAST_SECRET_CHARS:
+            text = text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+    return text
+
+
+def _clipped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_CHARS else value[: _MAX_CHARS - 1] + "…"
+    if isinstance(value, dict):
+        return {k: _clipped(v) for k, v in value.items()}
+    return value
+
+
+def logger_to(console: TextIO | None, level: str, secrets: tuple[str, ...]) -> logging.Logger:
+    """The program's logger, writing JSON lines to the console if one is given; calling it again adds nothing twice."""
+    formatter = JsonFormatter(secrets)
+    logger = logging.getLogger("app")
+    logger.handlers.clear()
+    logger.setLevel(level)
+    logger.propagate = False
+    root = logging.getLogger()
+    root.handlers.clear()
+    root.setLevel(logging.WARNING)  # libraries are held back; what they warn of goes to the console alone
+    logging.captureWarnings(capture=True)
+    handler: logging.Handler = logging.StreamHandler(console) if console else logging.NullHandler()
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    logger.addHandler(handler)
+    return logger
+
+
+@contextlib.contextmanager
+def cloudwatch(
+    logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...]
+) -> Iterator[None]:
+    """Send the logger's lines to the group too, in one stream a run; what is queued leaves at the end, within a bounded time."""
+    if not group:
+        yield
+        return
+    import boto3  # only where it is used: a run without CloudWatch does not pay for it
+    import watchtower
+    from botocore.config import Config
+
+    try:
+        client = boto3.client(
+            "logs",
+            region_name=region,
+            config=Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 1}),
+        )
+        # The group is Terraform's: creating it would need rights that the job shall not have.
+        handler = watchtower.CloudWatchLogHandler(
+            log_group_name=group, log_stream_name=run_id, boto3_client=client, create_log_group=False, send_interval=5
+        )
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with logging, the run goes on
+        logger.warning("no logs will reach CloudWatch group %s: %s", group, error)
+        yield
+        return
+    handler.setFormatter(JsonFormatter(secrets))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        closing = threading.Thread(target=handler.close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_TIMEOUT_S)
+        if closing.is_alive():
+            logger.warning("CloudWatch group %s did not take the last lines within %.0f s", group, _CLOSE_TIMEOUT_S)
+
+
+def print_metrics(report: RunReport, environment: str, now: datetime) -> None:
+    """One line in the embedded metric format, which CloudWatch turns into metrics; on stdout, where the awslogs driver reads."""
+    age = (now - report.newest_launch_utc).total_seconds() / 86_400 if report.newest_launch_utc else None
+    values: dict[str, tuple[float, str]] = {
+        "Success": (float(report.state in ("published", "unchanged")), "None"),
+        "Rejected": (report.rejected, "Count"),
+        **({"StoresEqual": (float(report.stores_equal), "None")} if report.stores_equal is not None else {}),
+        **({"DataAgeDays": (round(age, 3), "None")} if age is not None else {}),
+        **{f"StageSeconds.{name}": (round(s, 3), "Seconds") for name, s in report.stage_seconds.items()},
+    }
+    for table in TABLES:
+        merged = report.merged.get(table)
+        for action in ("inserted", "updated", "deleted"):
+            values[f"Rows.{table}.{action}"] = (getattr(merged, action) if merged else 0, "Count")
+    values["RowsWritten"] = (sum(v for name, (v, _) in values.items() if name.startswith("Rows.")), "Count")
+    metrics = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
+    line = {
+        "_aws": {
+            "Timestamp": int(now.timestamp() * 1000),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["environment"]], "Metrics": metrics}],
+        },
+        "environment": environment,
+        "run_id": report.run_id,
+        **{name: value for name, (value, _) in values.items()},
+    }
+    print(json.dumps(line), file=sys.stdout, flush=True)  # noqa: T201  # a metric, not a log line
