@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 import secrets
 import sys
@@ -10,12 +11,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from app import cli
-from app.errors import PipelineError, SettingsError, StoresDisagree
+from rich.console import Console
+from rich.markup import escape
+
+from app import cli, pipeline
+from app.console import TerminalView, show_frame, show_plan, show_report
+from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree
+from app.interrupt import Interrupts
+from app.lake import S3Lake
+from app.reconcile import Limits, Plan
 from app.records import Run, RunReport
+from app.schema import TABLES
 from app.settings import Settings, load_settings
+from app.sources import make_source
+from app.telemetry import Telemetry, blotted, cloudwatch, logger_to, print_metrics
+from app.transform import frame
+from app.warehouse import MysqlWarehouse
 
 _ROWS_SHOWN = 5
+_NAMED = 10
 
 
 def main() -> NoReturn:
@@ -41,11 +55,6 @@ class _Command:
     """One command at work: its telemetry, its report, and how it ends."""
 
     def __init__(self, request: cli.Request, settings: Settings) -> None:
-        from rich.console import Console
-
-        from app.console import TerminalView
-        from app.interrupt import Interrupts
-        from app.telemetry import Telemetry, logger_to
 
         self.request, self.settings = request, settings
         started_at = datetime.now(UTC)
@@ -61,7 +70,6 @@ class _Command:
         self.tell = Telemetry(self.run.id, self.logger, self.interrupts.held, self.view)
 
     def execute(self) -> int:
-        from app.telemetry import cloudwatch, print_metrics
 
         settings = self.settings
         self.interrupts.install()
@@ -76,8 +84,6 @@ class _Command:
 
     def _guarded(self) -> int:
         """The command, with every way it may end told in one last line."""
-        from app.telemetry import blotted
-
         report = self.report
         try:
             with tempfile.TemporaryDirectory(prefix="spacex-pipeline-") as spool:
@@ -88,7 +94,7 @@ class _Command:
         except OSError as error:
             self.interrupts.ignore()
             return self._failed("", f"temporary files in {tempfile.gettempdir()}: {error}", 1)
-        except Exception as error:  # noqa: BLE001  # the last line of defence says that it is ours
+        except Exception as error:  # the last line of defence says that it is ours
             self.interrupts.ignore()
             self.logger.debug("where it happened", exc_info=True)
             return self._failed(
@@ -100,11 +106,6 @@ class _Command:
         return 0
 
     def _work(self, spool: Path) -> None:
-        from app import pipeline
-        from app.lake import S3Lake
-        from app.reconcile import Limits
-        from app.sources import make_source
-        from app.warehouse import MysqlWarehouse
 
         request, settings = self.request, self.settings
         limits = Limits(
@@ -117,7 +118,9 @@ class _Command:
             edges = pipeline.Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
             if request.command == "verify":
                 if found := pipeline.verify(edges, self.report):
-                    shown = "; ".join(found[:10]) + (f"; and {len(found) - 10} more" if len(found) > 10 else "")  # noqa: PLR2004
+                    shown = "; ".join(found[:_NAMED]) + (
+                        f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+                    )
                     raise StoresDisagree(f"not as published: {shown}", hint="a run repairs what it finds to differ")
                 self.report.state = "verified"
                 self._show_report()
@@ -136,11 +139,8 @@ class _Command:
                 self._show_report()
                 self._show_frames(head)
 
-    def _record_failure(self, warehouse: "MysqlWarehouse", error: BaseException) -> None:
+    def _record_failure(self, warehouse: MysqlWarehouse, error: BaseException) -> None:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""
-        from app.errors import LockHeld
-        from app.telemetry import blotted
-
         if isinstance(error, LockHeld):
             return  # the table is the other run's at this time
         self._complete()
@@ -158,14 +158,11 @@ class _Command:
             self.report.state = "failed"
         where = f"{self.request.command}, {stage}" if stage else self.request.command
         if self.view:
-            from rich.markup import escape
-
             self.view.close()
             self.console.print(f"[bold red]failed[/] in {escape(where)}: {escape(message)} [dim](exit {code})[/]")
-        import logging
 
         summary = {**_summary(self.report), "stage": stage, "exit_code": code}
-        self.tell.event(f"{where} failed: {message}", level=logging.ERROR, **summary)
+        self.tell.event(f"{where} failed: {message}", logging.ERROR, **summary)
         return code
 
     def _complete(self) -> None:
@@ -178,12 +175,10 @@ class _Command:
     def _show_report(self) -> None:
         self._complete()
         if self.view:
-            from app.console import show_report
-
             self.view.close()
             show_report(self.console, self.report)
 
-    def _show_plan(self, plan: "Plan") -> None:
+    def _show_plan(self, plan: Plan) -> None:
         self.report.plan = {
             "load": [f"{table} {year}" for table, year in sorted(plan.load)],
             "put": [f"{table} {year}" for table, year in plan.put],
@@ -191,24 +186,17 @@ class _Command:
         }
         self._complete()
         if self.view:
-            from app.console import show_plan
-
             self.view.close()
             show_plan(self.console, self.report)
         else:
             self.tell.event("plan", ddl=self.report.ddl, **self.report.plan)
 
-    def _show_frames(self, head: "Head") -> None:
+    def _show_frames(self, head: pipeline.Head) -> None:
         """Five rows of each table on a terminal, shape and types of each as a log line elsewhere."""
-        from app.schema import TABLES
-        from app.transform import frame
-
         for name in TABLES:
             some = frame(head(name, _ROWS_SHOWN))
             rows = self.report.rows.get(name, 0)
             if self.view:
-                from app.console import show_frame
-
                 show_frame(self.console, name, some, rows)
             else:
                 types = {column: str(kind) for column, kind in some.dtypes.items()}

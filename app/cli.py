@@ -32,7 +32,7 @@ def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="spacex-pipeline")
 def cli() -> None:
-    """Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
+    r"""Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 
     Settings come from the environment; the README has their table.
 

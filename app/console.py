@@ -64,9 +64,9 @@ def show_report(console: Console, report: RunReport) -> None:
     color = "green" if report.state in ("published", "unchanged", "verified", "planned") else "red"
     seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
     console.print(f"\n[bold {color}]{report.state}[/]  run {report.run_id}  source {report.source}  {seconds:.1f} s")
-    table = Table(
-        "table", *(_right(h) for h in ("rows", "inserted", "updated", "deleted")), box=None, padding=(0, 2, 0, 0)
-    )
+    table = Table("table", box=None, padding=(0, 2, 0, 0))
+    for header in ("rows", "inserted", "updated", "deleted"):
+        table.add_column(header, justify="right")
     for name in TABLES:
         merged = report.merged.get(name)
         actions = [merged.inserted, merged.updated, merged.deleted] if merged else [0, 0, 0]

@@ -61,7 +61,7 @@ def changes(found: Iterable[FoundTable]) -> Changes:
                 f"-- {names}: holds rows but has no {RUNS_TABLE} beside it: it is not this pipeline's"
             )
             return result
-    wanted = {RUNS_TABLE: (dict(RUNS_COLUMNS), ("run_id",))}
+    wanted: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {RUNS_TABLE: (dict(RUNS_COLUMNS), ("run_id",))}
     wanted |= {t.name: (column_definitions(t), t.key) for t in TABLES.values()}
     for name, (definitions, key) in wanted.items():
         table = there.get(name)

@@ -198,7 +198,7 @@ class S3Lake:
 
         def ours() -> bool:
             head = self._call("HeadObject", name)
-            return head["Metadata"] == marks
+            return bool(head["Metadata"] == marks)
 
         etag, version = self._put_once(self._prefix + name, body, over.etag if over else None, ours, marks)
         return WrittenFile(

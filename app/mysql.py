@@ -31,8 +31,8 @@ _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_I
 class _Result(MySQLResult):
     """A result whose file request is answered from the connection's own stream."""
 
-    def _read_load_local_packet(self, first_packet: Any) -> None:
-        connection = self.connection
+    def _read_load_local_packet(self, first_packet: Any) -> None:  # noqa: ARG002  # the name it asks for is no matter
+        connection: Any = self.connection
         stream, connection.stream = connection.stream, None
         fault: BaseException | None = None
         try:
@@ -41,7 +41,7 @@ class _Result(MySQLResult):
                     connection.write_packet(chunk[start : start + _PACKET_BYTES])
         except pymysql.MySQLError:
             raise
-        except Exception as error:  # the server must be told that the stream ends before the error goes on
+        except Exception as error:  # noqa: BLE001  # the server must be told that the stream ends before the error goes on
             fault = error
         connection.write_packet(b"")
         packet = connection._read_packet()
@@ -52,20 +52,20 @@ class _Result(MySQLResult):
             raise WarehouseError(
                 "the server asked for a file that nothing was to be loaded from", hint="nothing was sent"
             )
-        self._read_ok_packet(packet)
+        self._read_ok_packet(packet)  # type: ignore[attr-defined]
 
 
 class _Connection(Connection):
     stream: Iterable[bytes] | None = None
 
-    def _read_query_result(self, unbuffered: bool = False) -> int:
+    def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: ARG002  # nobody here asks for it
         self._result = None
         result = _Result(self)
         result.read()
         self._result = result
         if result.server_status is not None:
             self.server_status = result.server_status
-        return result.affected_rows
+        return result.affected_rows or 0
 
 
 class Session:
@@ -89,7 +89,9 @@ class Session:
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=timeout_s,
                 write_timeout=timeout_s,
-                **({"ssl_ca": str(ca), "ssl_verify_cert": True, "ssl_verify_identity": True} if ca else {}),
+                ssl_ca=str(ca) if ca else None,
+                ssl_verify_cert=True if ca else None,
+                ssl_verify_identity=True if ca else None,
             )
         except pymysql.MySQLError as error:
             raise self._explained("connect", error, f" with the authorities in {ca}" if ca else "") from error

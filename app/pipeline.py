@@ -14,6 +14,18 @@ import pyarrow.compute as pc
 
 from app import __version__
 from app.errors import GateRefused, LakeError, PipelineError, StoresDisagree
+from app.reconcile import (
+    Held,
+    Limits,
+    Plan,
+    Received,
+    believed_in_mysql,
+    differences,
+    gate,
+    is_intact,
+    is_trusted,
+    reconcile,
+)
 from app.records import (
     ArchivedEndpoint,
     Content,
@@ -31,18 +43,6 @@ from app.records import (
     Source,
     Warehouse,
     WrittenFile,
-)
-from app.reconcile import (
-    Held,
-    Limits,
-    Plan,
-    Received,
-    believed_in_mysql,
-    differences,
-    gate,
-    is_intact,
-    is_trusted,
-    reconcile,
 )
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot

@@ -88,14 +88,14 @@ class Telemetry:
         if self._view and self._stages:
             self._view.stage(self._stages[-1], detail)
 
-    def event(self, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    def event(self, message: str, level: int = logging.INFO, /, **fields: Any) -> None:
         """One line."""
         self._logger.log(level, message, extra={"fields": {"run_id": self._run_id, **fields}})
 
     def warn(self, message: str) -> None:
         """Something that a person should see though the run goes on."""
         self.warnings.append(message)
-        self.event(message, level=logging.WARNING, **({"stage": self._stages[-1]} if self._stages else {}))
+        self.event(message, logging.WARNING, **({"stage": self._stages[-1]} if self._stages else {}))
         if self._view:
             self._view.warning(message)
 

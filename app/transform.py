@@ -121,4 +121,5 @@ def frame(rows: pa.Table) -> "pd.DataFrame":
     """Rows as a pandas DataFrame over the same Arrow memory: nullable integers, no NaN for null, no object column."""
     import pandas as pd  # only where a frame is wanted: it takes longer to import than a small run to do
 
-    return rows.to_pandas(types_mapper=pd.ArrowDtype)
+    found: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return found

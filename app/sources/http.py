@@ -65,7 +65,7 @@ class HttpClient:
         *,
         headers: dict[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        on_retry: Callable[[str, int, float], None] = lambda message, attempt, wait_s: None,
+        on_retry: Callable[[str, int, float], None] = lambda *_: None,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._session = requests.Session()

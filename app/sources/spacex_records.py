@@ -450,6 +450,6 @@ def _json_ids(path: str, references: list[Any] | None) -> str | None:
 
 
 def _id_of(reference: Any, path: str) -> str | None:
-    if not isinstance(reference, dict):
-        return reference
-    return _fit(_Lookup, reference, path).id
+    if isinstance(reference, dict):
+        return _fit(_Lookup, reference, path).id
+    return None if reference is None else str(reference)

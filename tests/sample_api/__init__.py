@@ -1,0 +1,7 @@
+"""A loopback server that answers as the r-spacex SpaceX API does, and that misbehaves when told to."""
+
+from tests.sample_api.api import SampleApi
+from tests.sample_api.faults import Fault
+from tests.sample_api.server import Request
+
+__all__ = ["Fault", "Request", "SampleApi"]

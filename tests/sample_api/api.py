@@ -1,0 +1,170 @@
+"""The API: what each request is answered."""
+
+import http
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from tests.sample_api import records
+from tests.sample_api.collection import Collection
+from tests.sample_api.faults import BODIES, Fault
+from tests.sample_api.paging import paginate
+from tests.sample_api.recorded import recorded as read_recorded
+from tests.sample_api.server import JSON, TEXT, Answer, Request, Server
+
+Content = Sequence[Any] | bytes
+
+
+class SampleApi:
+    """The API on a loopback port; what it answers may be changed while it runs.
+
+    An endpoint is named `rockets`, `v4/launches` or `v5/launches`; `launches` means both versions. A fault may also be
+    of `launches/query` and the like, or of `*`: all endpoints that have none of their own, counted together.
+    """
+
+    def __init__(
+        self,
+        launches: Content | None = None,
+        lookups: Mapping[str, Content] | None = None,
+        *,
+        n: int = records.LAUNCHES,
+        recorded: Path | None = None,
+        snapshot: str | None = None,
+        faults: Mapping[str, Fault] | None = None,
+        port: int = 0,
+    ) -> None:
+        self.requests: list[Request] = []
+        self._collections: dict[str, Collection] = {}
+        self._faults: dict[str, Fault] = {}
+        self._seen: dict[str, int] = {}  # requests since the fault was set
+        self._lock = threading.Lock()
+        if recorded is None:
+            self._set_launches(Collection(n, records.launch))
+        contents: dict[str, Content] = {}
+        contents |= records.lookups() if recorded is None else read_recorded(recorded, snapshot)
+        if launches is not None:
+            contents["launches"] = launches
+        for endpoint, content in (contents | dict(lookups or {})).items():
+            self.set(endpoint, content)
+        for endpoint, fault in (faults or {}).items():
+            self.fault(endpoint, fault)
+        self._port = port
+
+    def set_launches(self, content: Content) -> None:
+        """Serve these v5 launches, as v4 too, or this raw body."""
+        self.set("launches", content)
+
+    def set(self, endpoint: str, content: Content) -> None:
+        """Serve these records, or this raw body, from the next request on."""
+        collection = Collection.of(content)
+        if endpoint != "launches":
+            self._collections[_full_name(endpoint)] = collection
+        elif isinstance(content, bytes):
+            self._collections |= {"v5/launches": collection, "v4/launches": collection}
+        else:
+            self._set_launches(collection)
+
+    def fault(self, endpoint: str, fault: Fault | None) -> None:
+        """Misbehave so from the next request on; None ends it."""
+        with self._lock:
+            self._faults[endpoint], self._seen[endpoint] = fault or Fault(), 0
+            if fault is None:
+                del self._faults[endpoint]
+
+    def body(self, endpoint: str) -> bytes | bytearray:
+        """The whole list as it is served, built now if it was not yet."""
+        return self._collections[_full_name(endpoint)].body
+
+    def __enter__(self) -> Self:
+        """Listen and answer; `url` is set from then on."""
+        self._server = Server(self._port, self._answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        self.url = self._server.url
+        return self
+
+    def join(self) -> None:
+        """Wait while it answers."""
+        self._thread.join()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop answering and break off every connection."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _set_launches(self, collection: Collection) -> None:
+        self._collections |= {"v5/launches": collection, "v4/launches": collection.changed(records.as_v4)}
+
+    def _answer(self, request: Request) -> Answer:
+        endpoint = urlsplit(request.path).path.strip("/")
+        if endpoint == "_ready":
+            return _bare(200)
+        self.requests.append(request)
+        fault, turn = self._next_fault(endpoint)
+        return replace(_wrong(fault) or self._right(request, endpoint, fault, turn), fault=fault)
+
+    def _next_fault(self, endpoint: str) -> tuple[Fault, int]:
+        """The fault of this request, and which of its turns this is."""
+        with self._lock:
+            for name in (endpoint, endpoint.partition("/")[2], "*"):
+                if name in self._faults:
+                    self._seen[name] += 1
+                    turn = self._faults[name].turn(self._seen[name] - 1)
+                    return (Fault(), 0) if turn is None else (self._faults[name], turn)
+        return Fault(), 0
+
+    def _right(self, request: Request, endpoint: str, fault: Fault, turn: int) -> Answer:
+        is_query = endpoint.endswith("/query")
+        collection = self._collections.get(endpoint.removesuffix("/query"))
+        if collection is None or is_query != (request.method == "POST"):
+            return _bare(404)
+        return self._query(collection, request.body, fault, turn) if is_query else _list(collection, request.headers)
+
+    def _query(self, collection: Collection, body: bytes, fault: Fault, turn: int) -> Answer:
+        """The page that was asked for, or what the fault makes of it."""
+        lookups = {name: self._collections[f"v4/{name}"] for name in records.LOOKUPS}
+        try:
+            request = json.loads(body or b"{}")
+            if fault.stuck:
+                request["options"] = request.get("options", {}) | {"page": 1}
+                request["options"].pop("offset", None)
+            page = paginate(collection, request, lookups)
+        except (ValueError, TypeError, AttributeError) as error:
+            return Answer(400, str(error).encode(), TEXT)
+        if fault.totals:
+            page["totalDocs"] = fault.totals[turn % len(fault.totals)]
+        instead = fault.pages[turn % len(fault.pages)] if fault.pages else page
+        return Answer(200, instead if isinstance(instead, bytes) else records.encode(instead).encode())
+
+
+def _full_name(endpoint: str) -> str:
+    return endpoint if "/" in endpoint else f"v4/{endpoint}"
+
+
+def _wrong(fault: Fault) -> Answer | None:
+    if fault.status is not None:
+        return _bare(fault.status, fault.retry_after)
+    if isinstance(fault.body, str):
+        return Answer(200, BODIES[fault.body], "text/html" if fault.body == "html" else JSON)
+    return None if fault.body is None else Answer(200, fault.body)
+
+
+def _bare(status: int, retry_after: str | int | None = None) -> Answer:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Answer(status, http.HTTPStatus(status).phrase.encode(), TEXT, headers)
+
+
+def _list(collection: Collection, headers: Mapping[str, str]) -> Answer:
+    """The whole list, or 304 when the client has it."""
+    etag = {"ETag": collection.etag}
+    known = [tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")]
+    is_known = collection.etag in known or "*" in known
+    return Answer(304, headers=etag) if is_known else Answer(200, collection.body, headers=etag)
