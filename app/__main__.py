@@ -97,9 +97,7 @@ class _Command:
         except Exception as error:  # the last line of defence says that it is ours
             self.interrupts.ignore()
             self.logger.debug("where it happened", exc_info=True)
-            return self._failed(
-                "", blotted(f"a fault of the program: {type(error).__name__}: {error}", self.settings.secrets), 1
-            )
+            return self._failed("", blotted(f"a fault of the program: {type(error).__name__}: {error}", self.settings.secrets), 1)
         self.interrupts.ignore()
         self._complete()
         self.tell.event(f"{self.request.command} {report.state}", **_summary(report))
@@ -118,9 +116,7 @@ class _Command:
             edges = pipeline.Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
             if request.command == "verify":
                 if found := pipeline.verify(edges, self.report):
-                    shown = "; ".join(found[:_NAMED]) + (
-                        f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-                    )
+                    shown = "; ".join(found[:_NAMED]) + (f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
                     raise StoresDisagree(f"not as published: {shown}", hint="a run repairs what it finds to differ")
                 self.report.state = "verified"
                 self._show_report()

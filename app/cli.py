@@ -21,9 +21,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON res
 
 
 def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--accept-shrink", is_flag=True, help="Let a table lose more rows than MAX_SHRINK_RATIO.")(
-        command
-    )
+    command = click.option("--accept-shrink", is_flag=True, help="Let a table lose more rows than MAX_SHRINK_RATIO.")(command)
     return click.option(
         "--accept-source-change", is_flag=True, help="Replace the tables of another source by those of this one."
     )(command)

@@ -57,9 +57,7 @@ def changes(found: Iterable[FoundTable]) -> Changes:
         foreign = [name for name in TABLES if name in there and not there[name].empty]
         if foreign:
             names = ", ".join(foreign)
-            result.refused.append(
-                f"-- {names}: holds rows but has no {RUNS_TABLE} beside it: it is not this pipeline's"
-            )
+            result.refused.append(f"-- {names}: holds rows but has no {RUNS_TABLE} beside it: it is not this pipeline's")
             return result
     wanted: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {RUNS_TABLE: (dict(RUNS_COLUMNS), ("run_id",))}
     wanted |= {t.name: (column_definitions(t), t.key) for t in TABLES.values()}
@@ -88,9 +86,7 @@ def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...
         elif (verdict := _fits(found, definition)) == "widen":
             actions.append(modify)
         elif verdict == "refuse":
-            result.refused.append(
-                f"ALTER TABLE {name} {modify}; -- it is {found.type} {found.collation or ''}".rstrip()
-            )
+            result.refused.append(f"ALTER TABLE {name} {modify}; -- it is {found.type} {found.collation or ''}".rstrip())
     for found in columns.values():
         if found.nullable or found.has_default:
             result.unknown.append(f"{table.name}.{found.name}")
@@ -120,9 +116,7 @@ def _fits(found: FoundColumn, definition: str) -> str:
     return "refuse"
 
 
-def _fits_text(
-    found: FoundColumn, base: str, width: int | None, definition: str, wanted: str, chars: int | None
-) -> str:
+def _fits_text(found: FoundColumn, base: str, width: int | None, definition: str, wanted: str, chars: int | None) -> str:
     charset = re.search(r"CHARACTER SET (\w+)", definition)
     collation = re.search(r"COLLATE (\w+)", definition)
     if charset is None or collation is None or found.charset not in _CHARSETS:
@@ -131,9 +125,7 @@ def _fits_text(
     if _bytes(base, width) < _bytes(wanted, chars) or narrow:
         return "widen" if base != "char" or wanted == "char" else "refuse"
     # A wider character set is left alone, another order of the same one is not: it would make 'abc' and 'ABC' one key.
-    same_order = found.collation == collation[1] or (
-        found.charset != charset[1] and str(found.collation).endswith("_bin")
-    )
+    same_order = found.collation == collation[1] or (found.charset != charset[1] and str(found.collation).endswith("_bin"))
     return "fits" if same_order else "widen"
 
 

@@ -43,9 +43,7 @@ class Interrupts:
         if number == signal.SIGALRM:
             error: PipelineError = DeadlineExceeded(f"the run took over RUN_TIMEOUT_S, {self._timeout_s} s")
         else:
-            error = Stopped(
-                f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped"
-            )
+            error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
         if self._held:
             self._pending = error
         else:

@@ -88,9 +88,7 @@ class S3Lake:
         key = f"manifests/run={manifest.run_id}.json"
         body = manifest.model_dump_json(indent=1).encode()
         self._put_once(self._prefix + key, body, None, lambda: self._has(self._prefix + key, body))
-        pointer = json.dumps(
-            {"run_id": manifest.run_id, "manifest": key, "sha256": hashlib.sha256(body).hexdigest()}
-        ).encode()
+        pointer = json.dumps({"run_id": manifest.run_id, "manifest": key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
         self._put_once(self._latest_key, pointer, over.etag, lambda: self._has(self._latest_key, pointer))
 
     @property
@@ -109,13 +107,14 @@ class S3Lake:
             return endpoint.archived.model_copy(update={"etag": endpoint.etag})
         objects = []
         for number, body in enumerate(endpoint.bodies, 1):
-            key = (
-                f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
-            )
+            key = f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
             packed = body.path.with_name(body.path.name + ".gz")
-            with body.path.open("rb") as plain, packed.open("wb") as file:
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped:
-                    shutil.copyfileobj(plain, zipped, 1 << 20)
+            with (
+                body.path.open("rb") as plain,
+                packed.open("wb") as target,
+                gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped,
+            ):
+                shutil.copyfileobj(plain, zipped, 1 << 20)
             with packed.open("rb") as file:
                 put = self._call("PutObject", key, Body=file, ContentType="application/gzip")
             packed.unlink()
@@ -185,9 +184,7 @@ class S3Lake:
                     self.strays.append(self._url(key))
         return found
 
-    def write(
-        self, run: Run, key: PartitionKey, rows: pa.Table, content: Content, over: StoredObject | None
-    ) -> WrittenFile:
+    def write(self, run: Run, key: PartitionKey, rows: pa.Table, content: Content, over: StoredObject | None) -> WrittenFile:
         """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
@@ -248,9 +245,7 @@ class S3Lake:
     def _version(self, answer: Any) -> str:
         version = answer.get("VersionId")
         if not version or version == "null":
-            raise LakeError(
-                f"bucket {self._bucket} is not versioned", hint="turn versioning on: manifests name versions"
-            )
+            raise LakeError(f"bucket {self._bucket} is not versioned", hint="turn versioning on: manifests name versions")
         return str(version)
 
     def _get(self, key: str, *, missing_ok: bool) -> tuple[bytes, str] | None:

@@ -49,9 +49,7 @@ class _Result(MySQLResult):
             raise fault
         if stream is None:
             connection._force_close()
-            raise WarehouseError(
-                "the server asked for a file that nothing was to be loaded from", hint="nothing was sent"
-            )
+            raise WarehouseError("the server asked for a file that nothing was to be loaded from", hint="nothing was sent")
         self._read_ok_packet(packet)  # type: ignore[attr-defined]
 
 
@@ -139,7 +137,7 @@ class Session:
 
     def close(self) -> None:
         """Leave; the server frees the run lock and drops temporary tables."""
-        self._connection._force_close()
+        self._connection._force_close()  # type: ignore[attr-defined]
 
     def _run(self, statement: str, values: Sequence[Any]) -> tuple[int, list[tuple[Any, ...]]]:
         try:

@@ -148,7 +148,7 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
     return derived.snapshot.head
 
 
-def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport) -> tuple[Derived, Plan | None]:
+def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport) -> tuple[Derived, Plan]:
     """What a run would do, with the rows it would publish; nothing is written anywhere. Raises PipelineError."""
     with edges.telemetry.stage("prepare"):
         report.ddl = edges.warehouse.pending_ddl()
@@ -200,25 +200,19 @@ def archive(
         return archived, {**endpoints, **{name: future.result() for name, future in whole.items()}}
 
 
-def derive(
-    run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool
-) -> Derived:
+def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool) -> Derived:
     """Validate and transform every launch, and add the last good rows of those that can't be used."""
     tell = edges.telemetry
     with tell.stage("validate") as counts:
         superseded: set[int] = set()
         derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
-        if (
-            again
-        ):  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
+        if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
             tell.warn(f"{len(again)} launches came twice, the last counts: {_some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
         _retain(derived, edges, held, trusted=trusted)
         derived.snapshot.close()
-        counts.update(
-            accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained)
-        )
+        counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
     for reject in derived.rejected[:_NAMED]:
         where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
         tell.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
@@ -282,9 +276,7 @@ def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> Non
     if trusted or held.manifest is None:
         return
     files = [f for f in held.manifest.files if f.table == "launches"]
-    in_lake = {
-        i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()
-    } - derived.accepted
+    in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
     missing = (in_lake if everything else in_lake & wanted) - derived.retained
     if missing:
         ids = pa.array(sorted(missing), pa.string())
@@ -333,16 +325,16 @@ def publish(
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
             report.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
-            with edges.telemetry.stage("put") as counts:
+            with edges.telemetry.stage("put") as put:
                 written = _results(writing, edges.telemetry)
                 report.files_written = len(written)
-                counts.update(files=len(written), bytes=sum(file.size for file, _ in written.values()))
-            with edges.telemetry.stage("prove") as counts:
+                put.update(files=len(written), bytes=sum(file.size for file, _ in written.values()))
+            with edges.telemetry.stage("prove") as proven:
                 in_s3 = {key: content for key, (_, content) in written.items()}
                 in_s3 |= _read_back(edges.lake, pool, {key: kept[key] for key in plan.load if key not in in_s3})
                 _prove(wanted, plan, in_s3, merge)
                 report.stores_equal = True
-                counts["partitions"] = len(plan.touched)
+                proven["partitions"] = len(plan.touched)
             with edges.telemetry.stage("commit"), edges.telemetry.uninterrupted():
                 merge.commit()
                 report.state = "merged"
@@ -367,16 +359,12 @@ def _results(
     return written
 
 
-def _read_back(
-    lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]
-) -> dict[PartitionKey, Content]:
+def _read_back(lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]) -> dict[PartitionKey, Content]:
     reading = {key: pool.submit(lake.read, file.key, file.version_id) for key, file in files.items()}
     return {key: content_as_stored(TABLES[key[0]], future.result()) for key, future in reading.items()}
 
 
-def _prove(
-    wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge
-) -> None:
+def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge) -> None:
     in_mysql = merge.contents(plan.touched)
     if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
         raise StoresDisagree("the stores do not hold what was sent: " + _some(found), hint="the merge was rolled back")
@@ -406,13 +394,7 @@ def verify(edges: Edges, report: RunReport) -> list[str]:
             for key in sorted(files.keys() | objects.keys()):
                 named, listed = files.get(key), objects.get(key)
                 if named is None or listed is None or named.etag != listed.etag:
-                    what = (
-                        "is missing"
-                        if listed is None
-                        else "is not in the manifest"
-                        if named is None
-                        else "was replaced"
-                    )
+                    what = "is missing" if listed is None else "is not in the manifest" if named is None else "was replaced"
                     found.append(f"S3 {key[0]} {key[1]}: the object {what}")
             there = {key: file for key, file in files.items() if key in objects}
             in_s3 = _read_back(edges.lake, pool, there)
@@ -477,9 +459,7 @@ def _warn_if_stale(report: RunReport, run: Run, stale_after_days: int, tell: Tel
     newest = report.newest_launch_utc
     if newest and (run.started_at - newest).days > stale_after_days:
         age = (run.started_at - newest).days
-        tell.warn(
-            f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}"
-        )
+        tell.warn(f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}")
 
 
 def _some(names: Iterable[str]) -> str:

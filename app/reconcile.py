@@ -1,4 +1,4 @@
-"""What a run would change, as plain data: the new snapshot against what both stores hold, and the gate before anything is written."""
+"""What a run would change, as plain data: the new snapshot against what both stores hold; and the gate before any write."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Plan:
 
 
 def is_trusted(held: Held, run: Run, source_url: str) -> bool:
-    """Whether the manifest tells what both stores hold: the last run ended well, and it is that run's, of this code and source."""
+    """Whether the manifest tells what both stores hold: it is of the last run, which ended well, of this code and source."""
     manifest, last = held.manifest, held.last_run
     return (
         manifest is not None
@@ -107,9 +107,7 @@ def _rejects(received: Received, limits: Limits) -> list[str]:
     total = received.accepted + received.rejected
     if received.rejected <= total * limits.max_rejected_ratio:
         return []
-    return [
-        f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"
-    ]
+    return [f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"]
 
 
 def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
@@ -122,9 +120,7 @@ def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
         lost = before - now
         if lost > _TOLERATED and lost > before * limits.max_shrink_ratio:
             limit = f"MAX_SHRINK_RATIO {limits.max_shrink_ratio:g}"
-            refused.append(
-                f"{table} would shrink from {before} to {now} rows, over {limit} (--accept-shrink allows it)"
-            )
+            refused.append(f"{table} would shrink from {before} to {now} rows, over {limit} (--accept-shrink allows it)")
     return refused
 
 
@@ -186,9 +182,11 @@ def differences(
             if held != wanted[key]:
                 found.append(f"{store} {key[0]} {key[1]}: {_shown(held)}, not {_shown(wanted[key])}")
     wanted_rows = {key: content.rows for key, content in wanted.items()}
-    for key in sorted(wanted_rows.keys() | mysql_rows.keys()):
-        if wanted_rows.get(key, 0) != mysql_rows.get(key, 0):
-            found.append(f"MySQL {key[0]} {key[1]}: {mysql_rows.get(key, 0)} rows, not {wanted_rows.get(key, 0)}")
+    found += [
+        f"MySQL {key[0]} {key[1]}: {mysql_rows.get(key, 0)} rows, not {wanted_rows.get(key, 0)}"
+        for key in sorted(wanted_rows.keys() | mysql_rows.keys())
+        if wanted_rows.get(key, 0) != mysql_rows.get(key, 0)
+    ]
     return found
 
 

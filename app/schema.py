@@ -95,9 +95,7 @@ LAUNCHES = Table(
         Column("name", _L, "Mission name"),
         Column("date_utc", _TIME, "Launch time, UTC; see date_precision", required=True),
         Column("date_local", _L, "Launch time at the pad as the source wrote it, with its offset"),
-        Column(
-            "date_precision", _L, "How much of date_utc is known: half quarter year month week day hour minute second"
-        ),
+        Column("date_precision", _L, "How much of date_utc is known: half quarter year month week day hour minute second"),
         Column("upcoming", _F, "The source holds the launch to be in the future"),
         Column("success", _F, "Outcome; null while undecided or unknown"),
         Column("status", _L, "success failure partial_failure upcoming in_flight unknown", required=True),

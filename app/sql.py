@@ -74,7 +74,7 @@ def load(table: Table) -> str:
 
 
 def load_lines(table: Table, rows: pa.Table) -> bytes:
-    """Rows in the dialect that `load` names: tabs between values, a line feed after each row, backslash escapes, \\N for null."""
+    r"""Rows in the dialect that `load` names: tabs between values, line feeds after rows, backslash escapes, \N for null."""
     if not rows.num_rows:
         return b""
     parts = []

@@ -164,9 +164,7 @@ def logger_to(console: TextIO | None, level: str, secrets: tuple[str, ...]) -> l
 
 
 @contextlib.contextmanager
-def cloudwatch(
-    logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...]
-) -> Iterator[None]:
+def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...]) -> Iterator[None]:
     """Send the logger's lines to the group too, in one stream a run; what is queued leaves at the end, within a bounded time."""
     if not group:
         yield

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HASH_HEX = 32
+_PLACES = 15  # beyond these MySQL writes an exponent
 
 
 def transform(rows: Rows) -> dict[str, pa.Table]:
@@ -44,9 +45,7 @@ def with_hashes(table: Table, facts: Mapping[str, list[object]]) -> pa.Table:
 def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
     """The hash of each row's facts, from the values as they are, whatever a `row_hash` column says."""
     texts = row_texts(table, rows)
-    return pa.array(
-        [hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string()
-    )
+    return pa.array([hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string())
 
 
 def row_texts(table: Table, rows: pa.Table) -> pa.ChunkedArray:
@@ -90,7 +89,7 @@ def real_text(value: float) -> str:
     digits = stripped.rstrip("0")
     if not digits:
         return "0"
-    if not -15 < point <= 15:
+    if not -_PLACES < point <= _PLACES:
         tail = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{tail}e{point - 1}"
     if point <= 0:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,11 +32,7 @@ _FINISH_TIMEOUT_S = 5.0
 def lock_name(database: str) -> str:
     """The run lock of one database; locks are the server's, and their names at most 64 characters."""
     name = f"spacex_pipeline.{database}"
-    return (
-        name
-        if len(name) <= _LOCK_NAME_CHARS
-        else f"spacex_pipeline.{hashlib.sha256(database.encode()).hexdigest()[:32]}"
-    )
+    return name if len(name) <= _LOCK_NAME_CHARS else f"spacex_pipeline.{hashlib.sha256(database.encode()).hexdigest()[:32]}"
 
 
 class MysqlWarehouse:
@@ -47,7 +43,7 @@ class MysqlWarehouse:
         self._lock_name = lock_name(settings.mysql_database)
         self._session = Session(settings, timeout_s=settings.run_timeout_s)
 
-    def __enter__(self) -> "MysqlWarehouse":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,9 +65,7 @@ class MysqlWarehouse:
     def check_lock(self) -> None:
         """Raises WarehouseError when the lock is no longer this connection's."""
         if self._session.query("SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", [self._lock_name]) != [(1,)]:
-            raise WarehouseError(
-                "the run lock was lost", hint="nothing more is done; the next run repairs what was begun"
-            )
+            raise WarehouseError("the run lock was lost", hint="nothing more is done; the next run repairs what was begun")
 
     # --- tables ---------------------------------------------------------------------------------------------------
 
@@ -89,9 +83,7 @@ class MysqlWarehouse:
     def _changes(self) -> drift.Changes:
         changes = drift.changes(self._found_tables())
         if changes.refused:
-            raise WarehouseError(
-                "the tables do not fit: " + " ".join(changes.refused), hint="a person must approve this DDL"
-            )
+            raise WarehouseError("the tables do not fit: " + " ".join(changes.refused), hint="a person must approve this DDL")
         return changes
 
     def _found_tables(self) -> list[drift.FoundTable]:
@@ -139,9 +131,7 @@ class MysqlWarehouse:
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         try:
-            newest = self._session.query(
-                "SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
-            )
+            newest = self._session.query("SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1")
             merged = self._session.query(
                 "SELECT `run_id`, `source` FROM `pipeline_runs` WHERE `state` IN ('merged', 'published') "
                 "ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
@@ -231,9 +221,7 @@ class MysqlWarehouse:
     # --- merging --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def merge(
-        self, run: Run, staged: Mapping[str, Iterable[pa.Table]], scope: Mapping[str, set[int]]
-    ) -> Iterator["OpenMerge"]:
+    def merge(self, run: Run, staged: Mapping[str, Iterable[pa.Table]], scope: Mapping[str, set[int]]) -> Iterator["OpenMerge"]:
         """Stage and merge, uncommitted: yield to prove it, roll back unless `commit` was called.
 
         `staged` are the rows of the partitions to load; `scope` names for each table the years whose rows are gone when they were
@@ -290,9 +278,7 @@ class MysqlWarehouse:
         # The server frees the old session's lock only when its transaction has ended one way or the other.
         if self._session.query("SELECT GET_LOCK(%s, 10)", [self._lock_name]) != [(1,)]:
             raise WarehouseError("the answer to COMMIT was lost and the lock with it", hint="the next run repairs it")
-        return bool(
-            self._session.query("SELECT 1 FROM `pipeline_runs` WHERE `run_id` = %s AND `state` = 'merged'", [run.id])
-        )
+        return bool(self._session.query("SELECT 1 FROM `pipeline_runs` WHERE `run_id` = %s AND `state` = 'merged'", [run.id]))
 
 
 class OpenMerge:

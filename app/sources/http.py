@@ -144,9 +144,7 @@ class HttpClient:
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _TransientError(f"connection failed: {_innermost(error)}") from error
 
-    def _receive(
-        self, response: requests.Response, to: Path, opening: bytes, limit: int | None, deadline: float
-    ) -> Answer:
+    def _receive(self, response: requests.Response, to: Path, opening: bytes, limit: int | None, deadline: float) -> Answer:
         etag = response.headers.get("ETag")
         stated = response.headers.get("Content-Length", "")
         if limit is not None and stated.isdigit() and int(stated) > limit:
@@ -191,9 +189,7 @@ def _check_status(response: requests.Response) -> None:
     if status == requests.codes.no_content:
         raise _TransientError("HTTP 204: no content where a list was asked for")
     if status != requests.codes.ok:
-        raise SourceError(
-            f"{response.url}: HTTP {status} {response.reason}", hint="not tried again: the answer is final"
-        )
+        raise SourceError(f"{response.url}: HTTP {status} {response.reason}", hint="not tried again: the answer is final")
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -15,9 +15,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="loopback port (default: a free one)")
     parser.add_argument("-n", type=int, default=LAUNCHES, metavar="N", help=f"launches (default: {LAUNCHES})")
     parser.add_argument("--recorded", type=Path, metavar="DIR", help="serve the recorded answers in DIR instead")
-    parser.add_argument(
-        "--snapshot", metavar="MONTH", help="of the recorded answers: an earlier v4 state, such as 2022-09"
-    )
+    parser.add_argument("--snapshot", metavar="MONTH", help="of the recorded answers: an earlier v4 state, such as 2022-09")
     parser.add_argument(
         "--fault",
         type=_fault,

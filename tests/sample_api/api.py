@@ -92,9 +92,7 @@ class SampleApi:
         """Wait while it answers."""
         self._thread.join()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop answering and break off every connection."""
         self._server.shutdown()
         self._thread.join()

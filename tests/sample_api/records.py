@@ -42,9 +42,7 @@ def as_v4(record: Any) -> Any:
     """A launch as v4 has it: crew as ids, without roles; what has no crew list is left as it is."""
     if not isinstance(record, dict) or not isinstance(record.get("crew"), list):
         return record
-    return record | {
-        "crew": [member.get("crew", member) if isinstance(member, dict) else member for member in record["crew"]]
-    }
+    return record | {"crew": [member.get("crew", member) if isinstance(member, dict) else member for member in record["crew"]]}
 
 
 @cache
@@ -88,9 +86,7 @@ def _launch(place: int, row: Record) -> Record:
         **_only(row, "launchpad", "flight_number", "name", "date_utc"),
         "date_unix": _unix(row["date_utc"]),
         **_only(row, "date_local", "date_precision", "upcoming"),
-        "cores": [
-            _without(core, "launch", "position") for core in _rows("launch_cores") if core["launch"] == row["id"]
-        ],
+        "cores": [_without(core, "launch", "position") for core in _rows("launch_cores") if core["launch"] == row["id"]],
         "auto_update": True,
         "tbd": False,
         **_only(row, "launch_library_id", "id"),

@@ -83,9 +83,7 @@ def test_docker_needs_its_compose_file(tmp_path: Path) -> None:
     assert "docker-compose.test.yml" in (docker.problem(tmp_path) or "")
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"), [("raise SystemExit(4)", 4), ("import os; os.kill(os.getpid(), 9)", 137)]
-)
+@pytest.mark.parametrize(("code", "expected"), [("raise SystemExit(4)", 4), ("import os; os.kill(os.getpid(), 9)", 137)])
 def test_exit_code_is_passed_on(code: str, expected: int) -> None:
     """The program's own exit code, or a shell's number for its signal."""
     assert run_in_front([sys.executable, "-c", code], os.environ) == expected

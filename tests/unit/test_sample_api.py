@@ -79,9 +79,7 @@ class TestFacts:
 
     def test_children(self, launches: Any) -> None:
         """There are 215 cores, 222 payloads, 5 failures and 30 crew."""
-        counts = {
-            kind: sum(len(launch[kind]) for launch in launches) for kind in ("cores", "payloads", "failures", "crew")
-        }
+        counts = {kind: sum(len(launch[kind]) for launch in launches) for kind in ("cores", "payloads", "failures", "crew")}
         assert counts == {"cores": 215, "payloads": 222, "failures": 5, "crew": 30}
 
     def test_mass(self, launches: Any, lookups: dict[str, Any]) -> None:
@@ -113,9 +111,7 @@ class TestFacts:
     def test_versions(self, shared_api: SampleApi, launches: Any) -> None:
         """The v4 launches differ from v5 in the crew only: ids instead of objects."""
         old = get(shared_api, "v4/launches").json()
-        assert [launch["crew"] for launch in old] == [
-            [member["crew"] for member in launch["crew"]] for launch in launches
-        ]
+        assert [launch["crew"] for launch in old] == [[member["crew"] for member in launch["crew"]] for launch in launches]
         assert [launch | {"crew": 0} for launch in old] == [launch | {"crew": 0} for launch in launches]
         assert {tuple(member) for launch in launches for member in launch["crew"]} == {("crew", "role")}
 
@@ -466,9 +462,7 @@ class TestRecorded:
         assert ours.keys() <= real.keys()
         assert {place for place in real.keys() - ours.keys() if not place.endswith("[]")} <= _IN_EMPTY_LISTS
         spare = {"null"} if path == "v4/rockets" else set()
-        assert {
-            place: types - real[place] - spare for place, types in ours.items() if types - real[place] - spare
-        } == {}
+        assert {place: types - real[place] - spare for place, types in ours.items() if types - real[place] - spare} == {}
 
     @pytest.mark.parametrize("path", ["v5/launches", *(f"v4/{kind}" for kind in LOOKUPS[:5])])
     def test_facts(self, recorded_api: SampleApi, shared_api: SampleApi, path: str) -> None:
@@ -499,7 +493,6 @@ _OWN = {
     " wikipedia description",
     "v4/launchpads": "images details rockets launches",
     "v4/landpads": "images details wikipedia launches",
-    "v4/payloads": "dragon norad_ids semi_major_axis_km eccentricity epoch mean_motion raan arg_of_pericenter"
-    " mean_anomaly",
+    "v4/payloads": "dragon norad_ids semi_major_axis_km eccentricity epoch mean_motion raan arg_of_pericenter mean_anomaly",
     "v4/cores": "",
 }
