@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import Program
+from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, create_database, drop_database
 from tests.services.aws import without_settings
 
@@ -87,3 +89,16 @@ def _folder(variable: str) -> Path:
     if folder := os.environ.get(variable):
         return Path(folder)
     pytest.skip(f"{variable} names no folder")
+
+
+@pytest.fixture
+def api() -> Iterator[SampleApi]:
+    """The sample API; what it serves may be changed."""
+    with SampleApi() as api:
+        yield api
+
+
+@pytest.fixture
+def program(settings_env: dict[str, str], aws: AwsEndpoint, database: Login, api: SampleApi) -> Program:
+    """The program, set up for the services and the sample API."""
+    return Program({**os.environ, **settings_env, "SOURCE_URL": api.url}, aws, database)

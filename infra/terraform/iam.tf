@@ -1,0 +1,134 @@
+# Four roles: task (the program), execution (ECS for the program), init-db execution (ECS for init-db), scheduler.
+# Wildcards only where AWS allows nothing else.
+
+data "aws_iam_policy_document" "assume" {
+  for_each = toset(["ecs-tasks", "scheduler"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["${each.key}.amazonaws.com"]
+    }
+
+    condition { # not on behalf of somebody else's task or schedule
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+# --- task: exactly what the program calls --------------------------------------------------------------------------------
+
+data "aws_iam_policy_document" "task" {
+  statement {
+    sid       = "ReadLake"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = [for p in concat(local.table_prefixes, [local.raw_prefix, local.manifest_prefix]) : "${aws_s3_bucket.lake.arn}/${p}*"]
+  }
+
+  statement {
+    sid       = "WriteLake"
+    actions   = ["s3:PutObject"]
+    resources = [for p in concat(local.table_prefixes, [local.raw_prefix, local.manifest_prefix, local.quarantine]) : "${aws_s3_bucket.lake.arn}/${p}*"]
+  }
+
+  statement {
+    sid       = "DeletePartitions" # their versions stay; raw, manifests and quarantine are never deleted
+    actions   = ["s3:DeleteObject"]
+    resources = [for p in local.table_prefixes : "${aws_s3_bucket.lake.arn}/${p}*"]
+  }
+
+  statement {
+    sid       = "ListPartitions"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.lake.arn]
+
+    condition {
+      # IfExists: S3 asks for this right, without a prefix, before it says 404 and not 403 of a missing object.
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = [for p in local.table_prefixes : "${p}*"]
+    }
+  }
+
+  statement {
+    sid       = "WriteRunLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.task["run"].arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "UseKeyThroughS3"
+      actions   = ["kms:GenerateDataKey", "kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${var.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "task" {
+  name               = "${local.name}-task"
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+}
+
+resource "aws_iam_role_policy" "task" {
+  name   = "task"
+  role   = aws_iam_role.task.id
+  policy = data.aws_iam_policy_document.task.json
+}
+
+# --- scheduler: start this task, nothing else -----------------------------------------------------------------------------
+
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    sid       = "StartTask"
+    actions   = ["ecs:RunTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account_id}:task-definition/${local.name}:*"] # any revision
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.main.arn]
+    }
+  }
+
+  statement {
+    sid       = "HandOverRoles"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.task.arn, aws_iam_role.execution.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "KeepUndelivered"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.undelivered.arn]
+  }
+}
+
+resource "aws_iam_role" "scheduler" {
+  name               = "${local.name}-scheduler"
+  assume_role_policy = data.aws_iam_policy_document.assume["scheduler"].json
+}
+
+resource "aws_iam_role_policy" "scheduler" {
+  name   = "scheduler"
+  role   = aws_iam_role.scheduler.id
+  policy = data.aws_iam_policy_document.scheduler.json
+}

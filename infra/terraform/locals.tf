@@ -1,0 +1,37 @@
+locals {
+  name       = "${var.project}-${var.environment}"
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+
+  # --- what the image and the program promise (tests/infra compares both) ---
+  container_name = "pipeline"
+  user           = "10001"
+  temp_path      = "/tmp"
+  rds_ca_path    = "/etc/ssl/rds/global-bundle.pem" # the image brings it
+  mysql_user     = "spacex_pipeline"
+
+  # Another run holds the lock: the program leaves with this, and nothing is wrong.
+  exit_lock_held = 7
+
+  # --- the contract's places in the bucket ---
+  tables          = ["launches", "launch_cores", "launch_payloads", "launch_failures", "launch_crew"]
+  table_prefixes  = [for t in local.tables : "${var.s3_prefix}${t}/"]
+  raw_prefix      = "${var.s3_prefix}raw/"
+  manifest_prefix = "${var.s3_prefix}manifests/"
+  quarantine      = "${var.s3_prefix}quarantine/"
+
+  # --- the program's metrics: one line in embedded metric format a run ---
+  metric_namespace  = "SpacexPipeline"
+  metric_dimensions = { environment = var.environment }
+  metrics = {
+    success       = "Success"
+    stores_equal  = "StoresEqual"
+    rejected      = "Rejected"
+    data_age_days = "DataAgeDays"
+    rows_written  = "RowsWritten"
+    stage_seconds = "StageSeconds"
+  }
+
+  # The other source has stood still since 2022: its age would be an alarm for ever.
+  source_is_alive = var.pipeline_source == "launch_library"
+}

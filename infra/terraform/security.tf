@@ -1,0 +1,51 @@
+# Who reaches whom. Groups with a prefix, made before the old one goes: a group in use can't be deleted.
+
+resource "aws_security_group" "task" {
+  name_prefix = "${local.name}-task-"
+  description = "Tasks of ${local.name}"
+  vpc_id      = local.vpc_id
+  tags        = { Name = "${local.name}-task" }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_security_group" "database" {
+  name_prefix = "${local.name}-database-"
+  description = "Database of ${local.name}"
+  vpc_id      = local.vpc_id
+  tags        = { Name = "${local.name}-database" }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# The API, the registry, S3, logs and secrets: all HTTPS, and their addresses change. Names are resolved by the VPC itself.
+resource "aws_vpc_security_group_egress_rule" "task_to_https" {
+  security_group_id = aws_security_group.task.id
+  description       = "The launch API and AWS"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
+resource "aws_vpc_security_group_egress_rule" "task_to_database" {
+  security_group_id            = aws_security_group.task.id
+  description                  = "MySQL"
+  referenced_security_group_id = aws_security_group.database.id
+  ip_protocol                  = "tcp"
+  from_port                    = 3306
+  to_port                      = 3306
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database_from_task" {
+  security_group_id            = aws_security_group.database.id
+  description                  = "MySQL from tasks"
+  referenced_security_group_id = aws_security_group.task.id
+  ip_protocol                  = "tcp"
+  from_port                    = 3306
+  to_port                      = 3306
+}

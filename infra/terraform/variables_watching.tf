@@ -1,0 +1,73 @@
+# What alarms watch for, and who is told.
+
+variable "alert_emails" {
+  description = "Addresses that alarms are sent to; each must confirm AWS's mail once."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for a in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", a))])
+    error_message = "Mail addresses."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where the runbook is read; alarms link to its sections."
+  type        = string
+  default     = "docs/runbook.md"
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 and some longer spans."
+  }
+}
+
+variable "success_within_hours" {
+  description = "Alarm when no run has succeeded for so long."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.success_within_hours >= 1 && var.success_within_hours <= 168 && floor(var.success_within_hours) == var.success_within_hours
+    error_message = "1 to 168 whole hours: CloudWatch looks back seven days at most."
+  }
+}
+
+variable "rejected_limit" {
+  description = "Alarm when a run rejects more launches; above MAX_REJECTED_RATIO it stops by itself."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.rejected_limit >= 0
+    error_message = "0 or more."
+  }
+}
+
+variable "stale_after_days" {
+  description = "Alarm when the newest past launch is older; only for a source that is alive."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.stale_after_days >= 1
+    error_message = "1 or more."
+  }
+}
+
+variable "db_connections_limit" {
+  description = "Alarm when the database has more connections; a run holds one or two."
+  type        = number
+  default     = 40
+
+  validation {
+    condition     = var.db_connections_limit >= 1
+    error_message = "1 or more."
+  }
+}

@@ -1,0 +1,138 @@
+"""The program as a process, and both stores as an outsider reads them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import pyarrow.dataset as ds
+import pyarrow.fs
+
+from tests.services import AwsEndpoint, Login
+
+KEYS = {
+    "launches": ("launch_id",),
+    "launch_cores": ("launch_id", "position"),
+    "launch_payloads": ("launch_id", "position"),
+    "launch_failures": ("launch_id", "position"),
+    "launch_crew": ("launch_id", "position"),
+}
+ONLY_IN_MYSQL = {"changed_run_id", "changed_at"}
+ONLY_IN_PATH = {"year"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The result of a command with --json."""
+        return json.loads(self.stdout)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines of a command without it, metrics left out."""
+        return [line for text in self.stdout.splitlines() if "_aws" not in (line := json.loads(text))]
+
+
+class Program:
+    """Runs commands with one set of settings, and reads what they left behind."""
+
+    def __init__(self, environment: Mapping[str, str], aws: AwsEndpoint, login: Login) -> None:
+        self.environment = dict(environment)
+        self.aws = aws
+        self.login = login
+        self.bucket = environment["S3_BUCKET"]
+
+    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "app", *arguments],
+            env={**self.environment, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str, code: int | None = 0, **settings: str) -> Ended:
+        """Run a command to its end; it must exit with `code`, unless that is None."""
+        process = self.start(*arguments, **settings)
+        out, err = process.communicate(timeout=120)
+        ended = Ended(process.returncode, out, err)
+        assert code is None or ended.code == code, f"exit {ended.code}, not {code}:\n{out[-3000:]}\n{err[-3000:]}"
+        assert "Traceback (most recent call last)" not in out + err
+        return ended
+
+    def run(self, *arguments: str, code: int | None = 0, **settings: str) -> dict[str, Any]:
+        """The result of one run."""
+        return self("run", "--json", *arguments, code=code, **settings).result
+
+    # --- what an outsider reads -----------------------------------------------------------------------------------
+
+    def in_mysql(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table, in the order of the key, facts only; times as aware UTC."""
+        with self.login.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM `{table}`")
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _facts(table, rows)
+
+    def in_s3(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table's files, read by pyarrow in one call with its defaults."""
+        found = ds.dataset(f"{self.bucket}/{table}", partitioning="hive", filesystem=self.filesystem()).to_table()
+        return _facts(table, found.to_pylist())
+
+    def filesystem(self) -> pyarrow.fs.S3FileSystem:
+        """The bucket's server for readers of Parquet."""
+        endpoint = self.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+        return pyarrow.fs.S3FileSystem(
+            access_key="test", secret_key="test", endpoint_override=endpoint, scheme="http", region="us-east-1"
+        )
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys in the bucket."""
+        pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def versions(self, prefix: str = "") -> set[tuple[str, str]]:
+        """All versions of all keys: what was ever put."""
+        pages = self.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+        return {(item["Key"], item["VersionId"]) for page in pages for item in page.get("Versions", [])}
+
+    def object(self, key: str) -> bytes:
+        """One object."""
+        return self.aws.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def assert_equal(self, launches: int | None = None) -> None:
+        """Both stores hold the same rows, value by value, and `verify` agrees."""
+        for table in KEYS:
+            in_mysql = self.in_mysql(table)
+            in_s3 = self.in_s3(table) if self.keys(f"{table}/") else []
+            assert _as_text(in_mysql) == _as_text(in_s3), table
+        if launches is not None:
+            assert len(self.in_mysql("launches")) == launches
+        self("verify", "--json")
+
+
+def _facts(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for row in rows:
+        for name in ONLY_IN_MYSQL | ONLY_IN_PATH:
+            row.pop(name, None)
+        for name, value in row.items():
+            if hasattr(value, "tzinfo"):
+                row[name] = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return sorted(rows, key=lambda row: tuple(row[k] for k in KEYS[table]))
+
+
+def _as_text(rows: list[dict[str, Any]]) -> list[str]:
+    """Rows as text in which true is 1 and column order does not matter."""
+    plain = [{k: int(v) if isinstance(v, bool) else v for k, v in row.items()} for row in rows]
+    return [repr(sorted(row.items())) for row in plain]
