@@ -173,7 +173,7 @@ class HttpClient:
 
 
 _SHOWN_BYTES = 80
-_jitter = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+_jitter = tenacity.wait_exponential_jitter(multiplier=0.5, max=8.0, jitter=0.5)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
