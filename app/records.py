@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
-"""Canonical rows of some launches, by table; without `launch_year` and `row_hash`, which the transform adds."""
+"""Canonical rows of some launches, by table; without `row_hash`, which the transform adds."""
 
 PartitionKey = tuple[str, int]
 """Table and launch year."""

@@ -25,14 +25,10 @@ _PLACES = 15  # beyond these MySQL writes an exponent
 
 def transform(rows: Rows) -> dict[str, pa.Table]:
     """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
-    years = {row["launch_id"]: row["date_utc"].year for row in rows["launches"]}
-    tables = {}
-    for table in TABLES.values():
-        found = rows[table.name]
-        columns = {c.name: [row.get(c.name) for row in found] for c in table.facts if c.name != "launch_year"}
-        columns["launch_year"] = [years[row["launch_id"]] for row in found]
-        tables[table.name] = with_hashes(table, columns)
-    return tables
+    return {
+        table.name: with_hashes(table, {c.name: [row.get(c.name) for row in rows[table.name]] for c in table.facts})
+        for table in TABLES.values()
+    }
 
 
 def with_hashes(table: Table, facts: Mapping[str, list[object]]) -> pa.Table:

@@ -21,9 +21,12 @@ def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
         except (ValidationError, Unfit) as error:
             checked.rejected.append(rejection("launches", index, raw, error))
             continue
-        checked.ids.append(rows["launches"][0]["launch_id"])
+        launch = rows["launches"][0]
+        checked.ids.append(launch["launch_id"])
         checked.indexes.append(index)
         for table, found in rows.items():
+            for row in found:
+                row["launch_year"] = launch["date_utc"].year
             checked.rows[table] += found
     return checked
 

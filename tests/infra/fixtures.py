@@ -1,0 +1,177 @@
+"""Terraform on a copy of the code, moto's server for it to act on, and LocalStack for event patterns; loopback only."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from inventory import inventory
+from servers import Account, free_port, wait_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INFRA = REPOSITORY / "infra"
+REGION = "us-east-1"
+
+# Production's settings, made fit to be destroyed again.
+VARIABLES = [
+    "-var-file=env/prod.tfvars",
+    "-var=destroyable=true",
+    "-var=db_deletion_protection=false",
+    "-var=db_final_snapshot=false",
+    "-var=image_tag=0a1b2c3d4e5f",
+    "-var=schedule_enabled=true",
+    '-var=alert_emails=["ops@example.org"]',
+]
+
+
+def missing(what: str) -> NoReturn:
+    """Say that something is not here: a failure in CI, where nothing may be left out."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and nothing may be left out in CI", pytrace=False)
+    pytest.skip(f"NOT TESTED: {what} is missing")
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Terraform in one folder, with one environment."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+        """Run it; any exit code that is not expected fails the test with all that was printed."""
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in codes:
+            pytest.fail(f"terraform {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
+        return done
+
+    def plan(self, name: str, *variables: str, codes: tuple[int, ...] = (0,)) -> dict[str, Any]:
+        """Plan into a file, and what it says."""
+        self("plan", "-input=false", "-detailed-exitcode", f"-out={name}", *variables, codes=codes)
+        return json.loads(self("show", "-json", name).stdout)  # type: ignore[no-any-return]
+
+
+def _initialised(source: Path, folder: Path, environment: dict[str, str]) -> Terraform:
+    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf")
+    terraform = Terraform(Path(shutil.copytree(source, folder, ignore=ignored)), environment)
+    terraform("init", "-backend=false", "-input=false")
+    return terraform
+
+
+@contextlib.contextmanager
+def moto_server(folder: Path) -> Iterator[Account]:
+    """An empty account for as long as it is needed."""
+    port = free_port()
+    log = folder / "moto.log"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/moto-api/", 60, log)
+        yield Account(f"http://127.0.0.1:{port}", REGION)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """The account that the environment is applied to."""
+    with moto_server(tmp_path_factory.mktemp("account")) as server:
+        yield server
+
+
+@pytest.fixture
+def other_account(tmp_path: Path) -> Iterator[Account]:
+    """An account of one test's own."""
+    with moto_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """The root module, initialised, without an account."""
+    if not shutil.which("terraform"):
+        missing("terraform")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
+    clean |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": "-no-color"}
+    return _initialised(INFRA / "terraform", tmp_path_factory.mktemp("code") / "terraform", clean)
+
+
+@pytest.fixture(scope="session")
+def bootstrap(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """The bootstrap of the state's bucket, initialised."""
+    return _initialised(INFRA / "bootstrap", tmp_path_factory.mktemp("code") / "bootstrap", terraform.environment)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An environment that was really applied."""
+
+    account: Account
+    terraform: Terraform
+    plan: dict[str, Any]
+    outputs: dict[str, Any]
+    name: str = "spacex-pipeline-prod"
+
+
+@pytest.fixture(scope="session")
+def in_account(terraform: Terraform, account: Account) -> Terraform:
+    """The root module with the account's credentials."""
+    return Terraform(terraform.folder, terraform.environment | account.environment())
+
+
+@pytest.fixture(scope="session")
+def applied(account: Account, in_account: Terraform) -> Iterator[Applied]:
+    """Applied before the first test that asks for it; after the last one destroyed, and nothing may be left."""
+    before = inventory(account)
+    plan = in_account.plan("first.plan", *VARIABLES, codes=(2,))
+    in_account("apply", "-input=false", "-parallelism=20", "first.plan")
+    outputs = {k: v["value"] for k, v in json.loads(in_account("output", "-json").stdout).items()}
+    yield Applied(account, in_account, plan, outputs)
+
+    s3, key = account.client("s3"), "launches/year=2020/launches.parquet"
+    for body in (b"old", b"new"):  # versions and a delete marker stand in nobody's way
+        s3.put_object(Bucket=outputs["bucket"], Key=key, Body=body)
+    s3.delete_object(Bucket=outputs["bucket"], Key=key)
+    in_account("destroy", "-auto-approve", "-input=false", "-parallelism=20", *VARIABLES)
+    assert inventory(account) == before, "destroy left something behind"
+    assert not in_account("state", "list").stdout
+
+
+@pytest.fixture(scope="session")
+def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """LocalStack at LOCALSTACK_URL, or in a container from LOCALSTACK_IMAGE; its events client."""
+    if url := os.environ.get("LOCALSTACK_URL"):
+        yield Account(url, REGION).client("events")
+        return
+    image = os.environ.get("LOCALSTACK_IMAGE")
+    if not image or not shutil.which("docker"):
+        missing("LocalStack (set LOCALSTACK_URL, or LOCALSTACK_IMAGE where docker runs)")
+    port = free_port()
+    started = subprocess.run(
+        ["docker", "run", "--detach", "--rm", "--publish", f"127.0.0.1:{port}:4566", image],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if started.returncode:
+        missing(f"LocalStack (docker run {image}: {started.stderr.strip()})")
+    container = started.stdout.strip()
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_localstack/health", 120, tmp_path_factory.mktemp("localstack") / "none")
+        yield Account(f"http://127.0.0.1:{port}", REGION).client("events")
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)

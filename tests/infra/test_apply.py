@@ -1,0 +1,316 @@
+"""What an apply really made, as the account's own API tells it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import parliament
+import pytest
+from fixtures import REPOSITORY, VARIABLES, Applied
+
+# moto does not give back what it was given here. Nothing else may differ, and these in nothing else.
+FALSE_DIFFERENCES = {
+    "aws_db_parameter_group.main": {"parameter"},
+    "aws_vpc_security_group_egress_rule.task_to_database": {"description"},
+    "aws_vpc_security_group_ingress_rule.database_from_task": {"description"},
+}
+
+
+def _differences(plan: dict[str, Any]) -> dict[str, set[str]]:
+    found = {}
+    for resource in plan["resource_changes"]:
+        change = resource["change"]
+        if change["actions"] == ["update"]:
+            found[resource["address"]] = {k for k, after in change["after"].items() if after != change["before"].get(k)}
+        elif change["actions"] not in (["no-op"], ["read"]):
+            found[resource["address"]] = set(change["actions"])
+    return found
+
+
+def test_a_second_plan_changes_nothing(applied: Applied) -> None:
+    assert _differences(applied.terraform.plan("second.plan", *VARIABLES, codes=(0, 2))) == FALSE_DIFFERENCES
+
+
+def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
+    secret = json.loads(applied.account.client("secretsmanager").get_secret_value(SecretId=f"{applied.name}/mysql")["SecretString"])
+    assert secret["username"] == "spacex_pipeline"
+    assert len(secret["password"]) == 64
+    assert secret["password"].isalnum()
+    state = (applied.terraform.folder / "terraform.tfstate").read_text()
+    assert secret["password"] not in state
+    assert secret["password"] not in json.dumps(applied.plan)
+    assert secret["password"] not in json.dumps(applied.outputs)
+
+
+def test_a_raised_version_alone_changes_the_password(applied: Applied) -> None:
+    """What the plan would do: moto need not do it."""
+    found = _differences(applied.terraform.plan("rotate.plan", *VARIABLES, "-var=db_password_version=2", codes=(2,)))
+    assert found.keys() - FALSE_DIFFERENCES.keys() == {"aws_secretsmanager_secret_version.app"}
+
+
+# --- the task --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["", "-init-db"])
+def definition(request: pytest.FixtureRequest, applied: Applied) -> dict[str, Any]:
+    """The definition of the program's task, and of init-db's."""
+    family = f"{applied.name}{request.param}"
+    return applied.account.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]  # type: ignore[no-any-return]
+
+
+def test_the_container_is_confined(definition: dict[str, Any]) -> None:
+    (container,) = definition["containerDefinitions"]
+    assert container["user"] == "10001"
+    assert container["readonlyRootFilesystem"] is True
+    assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"add": [], "drop": ["ALL"]}}
+    assert container["stopTimeout"] == 120
+    assert container["mountPoints"] == [{"sourceVolume": "temp", "containerPath": "/tmp", "readOnly": False}]  # noqa: S108
+    assert [v["name"] for v in definition["volumes"]] == ["temp"]
+    assert container["image"].endswith(":0a1b2c3d4e5f")
+    assert container["logConfiguration"]["options"]["awslogs-group"] == "/spacex-pipeline/prod/console"
+    assert definition["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    assert definition["networkMode"] == "awsvpc"
+
+
+def test_secrets_name_their_key_and_nothing_secret_is_plain(definition: dict[str, Any]) -> None:
+    (container,) = definition["containerDefinitions"]
+    secrets = {s["name"]: s["valueFrom"] for s in container["secrets"]}
+    assert all(arn.startswith("arn:aws:secretsmanager:") for arn in secrets.values())
+    assert secrets["MYSQL_PASSWORD"].endswith(":password::")
+    assert secrets["MYSQL_USER"].endswith(":username::")
+    plain = {e["name"] for e in container["environment"]}
+    assert not plain & secrets.keys()
+    assert not {n for n in plain if "PASSWORD" in n or "TOKEN" in n or n.startswith("AWS_")}
+
+
+def test_only_init_db_sees_the_master(applied: Applied) -> None:
+    ecs, iam = applied.account.client("ecs"), applied.account.client("iam")
+    master = applied.account.client("rds").describe_db_instances()["DBInstances"][0]["MasterUserSecret"]["SecretArn"]
+    for suffix, sees in (("", False), ("-init-db", True)):
+        task = ecs.describe_task_definition(taskDefinition=applied.name + suffix)["taskDefinition"]
+        (container,) = task["containerDefinitions"]
+        assert container["command"] == (["init-db"] if sees else ["run"])
+        assert any(s["valueFrom"] == f"{master}:password::" for s in container["secrets"]) is sees
+        role = task["executionRoleArn"].rpartition("/")[2]
+        policy = iam.get_role_policy(RoleName=role, PolicyName="execution")["PolicyDocument"]
+        assert (master in json.dumps(policy)) is sees
+    assert "taskRoleArn" not in task, "init-db calls no AWS service"
+
+
+# --- the schedule ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("command", "expression"), [("run", "rate(1 hour)"), ("verify", "cron(40 5 * * ? *)")])
+def test_the_schedule_starts_the_task(command: str, expression: str, applied: Applied) -> None:
+    schedule = applied.account.client("scheduler").get_schedule(Name=f"{applied.name}-{command}", GroupName=applied.name)
+    assert (schedule["State"], schedule["ScheduleExpression"]) == ("ENABLED", expression)
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
+    target = schedule["Target"]
+    assert json.loads(target["Input"]) == {"containerOverrides": [{"name": "pipeline", "command": [command]}]}
+    assert target["Arn"].endswith(f":cluster/{applied.name}")
+    assert target["RoleArn"].endswith(f":role/{applied.name}-scheduler")
+    assert target["DeadLetterConfig"]["Arn"].endswith(f":{applied.name}-undelivered")
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 1800, "MaximumRetryAttempts": 5}
+    parameters = target["EcsParameters"]
+    newest = applied.account.client("ecs").describe_task_definition(taskDefinition=applied.name)["taskDefinition"]
+    assert parameters["TaskDefinitionArn"] == newest["taskDefinitionArn"]
+    assert [c["capacityProvider"] for c in parameters["CapacityProviderStrategy"]] == ["FARGATE"]
+    network = {k.lower(): v for k, v in parameters["NetworkConfiguration"]["awsvpcConfiguration"].items()}
+    assert network["assignpublicip"] == "DISABLED"
+    private = applied.account.client("ec2").describe_subnets(SubnetIds=network["subnets"])["Subnets"]
+    assert len({s["AvailabilityZone"] for s in private}) == 2
+
+
+def test_the_schedule_s_role_starts_this_task_and_nothing_else(applied: Applied) -> None:
+    iam = applied.account.client("iam")
+    policy = iam.get_role_policy(RoleName=f"{applied.name}-scheduler", PolicyName="scheduler")["PolicyDocument"]
+    statements = {s["Action"]: s for s in policy["Statement"]}
+    assert statements.keys() == {"ecs:RunTask", "iam:PassRole", "sqs:SendMessage"}
+    ours = "arn:aws:ecs:us-east-1:123456789012"
+    assert statements["ecs:RunTask"]["Resource"] == f"{ours}:task-definition/{applied.name}:*"
+    assert statements["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": f"{ours}:cluster/{applied.name}"}}
+    task = applied.account.client("ecs").describe_task_definition(taskDefinition=applied.name)["taskDefinition"]
+    assert set(statements["iam:PassRole"]["Resource"]) == {task["taskRoleArn"], task["executionRoleArn"]}
+    assert statements["iam:PassRole"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+
+
+def test_the_schedule_s_call_is_one_that_ecs_takes(applied: Applied) -> None:
+    """The very parameters of the schedule, as the command that a person pastes has them too."""
+    for output, family in (("run_command", applied.name), ("verify_command", applied.name), ("init_db_command", f"{applied.name}-init-db")):
+        command = applied.outputs[output]
+        shown = subprocess.run(["sh", "-c", f"set -- {command}; printf '%s\\n' \"$@\""], capture_output=True, text=True, check=True)
+        words = shown.stdout.splitlines()
+        assert words[:3] == ["aws", "ecs", "run-task"]
+        options = dict(zip(words[3::2], words[4::2], strict=True))
+        assert options["--task-definition"] == family
+        assert options["--network-configuration"].startswith("awsvpcConfiguration={subnets=[subnet-")
+        if output == "verify_command":
+            assert json.loads(options["--overrides"]) == {"containerOverrides": [{"name": "pipeline", "command": ["verify"]}]}
+    scheduled = applied.account.client("scheduler").get_schedule(Name=f"{applied.name}-run", GroupName=applied.name)
+    network = scheduled["Target"]["EcsParameters"]["NetworkConfiguration"]["awsvpcConfiguration"]
+    values = {k.lower(): v for k, v in network.items()}
+    ecs = applied.account.client("ecs")
+    started = ecs.run_task(
+        cluster=applied.name,
+        taskDefinition=applied.name,
+        networkConfiguration={"awsvpcConfiguration": {"subnets": values["subnets"], "securityGroups": values["securitygroups"]}},
+    )
+    assert not started["failures"]
+    ecs.stop_task(cluster=applied.name, task=started["tasks"][0]["taskArn"])
+
+
+# --- the lake --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_bucket_keeps_and_hides(applied: Applied) -> None:
+    s3, bucket = applied.account.client("s3"), applied.outputs["bucket"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (deny,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_nothing_current_ever_expires(applied: Applied) -> None:
+    rules = applied.account.client("s3").get_bucket_lifecycle_configuration(Bucket=applied.outputs["bucket"])["Rules"]
+    raw, rest = sorted(rules, key=lambda r: r["ID"] != "raw-is-seldom-read")
+    assert raw["Filter"]["Prefix"] == "raw/"
+    assert [t["StorageClass"] for t in raw["Transitions"]] == ["STANDARD_IA"]
+    assert "Expiration" not in raw
+    assert rest["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+    assert rest["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
+    assert not {"Days", "Date"} & rest["Expiration"].keys()
+
+
+# --- the database ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_database_is_private_and_encrypted(applied: Applied) -> None:
+    (database,) = applied.account.client("rds").describe_db_instances()["DBInstances"]
+    assert (database["Engine"], database["EngineVersion"]) == ("mysql", "8.4")
+    assert database["StorageEncrypted"] is True
+    assert database["PubliclyAccessible"] is False
+    assert database["MultiAZ"] is True
+    assert database["StorageType"] == "gp3"
+    assert database["BackupRetentionPeriod"] == 14
+    assert database["MaxAllocatedStorage"] == 100
+    assert database["DBParameterGroups"][0]["DBParameterGroupName"].startswith(f"{applied.name}-")
+
+
+def test_the_parameters_are_set(applied: Applied) -> None:
+    """As planned: moto does not keep them."""
+    (group,) = [r for r in applied.plan["resource_changes"] if r["address"] == "aws_db_parameter_group.main"]
+    parameters = {p["name"]: p["value"] for p in group["change"]["after"]["parameter"]}
+    assert parameters.items() >= {
+        "local_infile": "1",
+        "require_secure_transport": "1",
+        "character_set_server": "utf8mb4",
+        "slow_query_log": "1",
+    }.items()
+    assert {p["apply_method"] for p in group["change"]["after"]["parameter"]} == {"immediate"}  # each of them is dynamic
+    assert group["change"]["after"]["family"] == "mysql8.4"
+
+
+def test_only_tasks_reach_the_database(applied: Applied) -> None:
+    ec2 = applied.account.client("ec2")
+    groups = {g["GroupName"].removeprefix(f"{applied.name}-").split("-")[0]: g for g in ec2.describe_security_groups()["SecurityGroups"]}
+    rules = {name: list(_rules(ec2, groups[name]["GroupId"])) for name in ("task", "database")}
+    task, database = groups["task"]["GroupId"], groups["database"]["GroupId"]
+    assert sorted(rules["task"]) == sorted([("out", 443, "0.0.0.0/0"), ("out", 3306, database)])
+    assert rules["database"] == [("in", 3306, task)]
+
+
+def _rules(ec2: Any, group: str) -> Iterator[tuple[str, int, str]]:
+    for rule in ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]:
+        peer = rule.get("CidrIpv4") or rule["ReferencedGroupInfo"]["GroupId"]
+        assert rule["FromPort"] == rule["ToPort"]
+        yield "out" if rule["IsEgress"] else "in", rule["FromPort"], peer
+
+
+# --- registry, logs, alarms ------------------------------------------------------------------------------------------------
+
+
+def test_tags_in_the_registry_stay(applied: Applied) -> None:
+    (repository,) = applied.account.client("ecr").describe_repositories()["repositories"]
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    assert repository["imageScanningConfiguration"]["scanOnPush"] is True
+    assert repository["repositoryUri"] == applied.outputs["repository_url"]
+
+
+def test_logs_do_not_stay_for_ever(applied: Applied) -> None:
+    groups = applied.account.client("logs").describe_log_groups()["logGroups"]
+    assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {
+        "/spacex-pipeline/prod/run": 365,
+        "/spacex-pipeline/prod/console": 365,
+        f"/aws/rds/instance/{applied.name}/error": 365,
+        f"/aws/rds/instance/{applied.name}/slowquery": 365,
+    }
+
+
+def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None:
+    alarms = {a["AlarmName"].removeprefix(f"{applied.name}-"): a for a in applied.account.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert alarms.keys() == {
+        "no-success", "stores-disagree", "rejected", "stale", "undelivered",
+        "database-storage", "database-cpu", "database-connections",
+    }  # fmt: skip
+    for name, alarm in alarms.items():
+        assert alarm["AlarmDescription"].endswith(f"#{name}")
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [applied.outputs["alerts_topic_arn"]]
+        assert alarm["ActionsEnabled"] is True
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 7 * 86_400
+    silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+    assert silent == {"no-success"}
+    assert (alarms["no-success"]["Period"], alarms["no-success"]["EvaluationPeriods"]) == (3600, 4)
+    runbook = REPOSITORY / "docs/runbook.md"
+    if runbook.exists():
+        sections = {line.lstrip("# ").strip().lower().replace(" ", "-") for line in runbook.read_text().splitlines() if line[:1] == "#"}
+        assert alarms.keys() | {"task-failed"} <= sections
+
+
+def test_alarms_and_the_rule_may_publish_and_somebody_listens(applied: Applied) -> None:
+    sns, topic = applied.account.client("sns"), applied.outputs["alerts_topic_arn"]
+    (allow,) = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
+    assert set(allow["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.org")
+    (target,) = applied.account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]
+    assert target["Arn"] == topic
+    assert "#task-failed" in target["InputTransformer"]["InputTemplate"]
+
+
+def test_the_dashboard_shows_our_metrics(applied: Applied) -> None:
+    body = applied.account.client("cloudwatch").get_dashboard(DashboardName=applied.name)["DashboardBody"]
+    for metric in ("Success", "StoresEqual", "Rejected", "DataAgeDays", "RowsWritten", "StageSeconds"):
+        assert metric in body
+    titles = [w["properties"]["title"] for w in json.loads(body)["widgets"]]
+    assert {t.split(":")[0] for t in titles} == {"Fresh", "Complete", "Cheap", "Alarms"}
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------------
+
+
+def test_policies_are_sound_and_narrow(applied: Applied) -> None:
+    """parliament finds nothing, and a star stands alone only where AWS knows no resource."""
+    iam, wide = applied.account.client("iam"), []
+    for role in iam.list_roles()["Roles"]:
+        assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+        for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+            findings = parliament.analyze_policy_string(json.dumps(document)).findings
+            assert [str(f) for f in findings if f.issue != "RESOURCE_STAR"] == []
+            for statement in document["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                assert not [a for a in actions if "*" in a]
+                if statement["Resource"] == "*":
+                    wide += actions
+        assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+    assert set(wide) == {"ecr:GetAuthorizationToken"}
+
+
+def test_everything_is_tagged(applied: Applied) -> None:
+    for resource in applied.plan["resource_changes"]:
+        tags = (resource["change"]["after"] or {}).get("tags_all")
+        if tags is not None:
+            assert tags.items() >= {"project": "spacex-pipeline", "environment": "prod", "managed_by": "terraform"}.items()

@@ -1,0 +1,156 @@
+"""What holds for any answer."""
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.records import Body, Checked, Endpoint
+from app.schema import TABLES
+from app.snapshot import Snapshot
+from app.sources import bodies
+from app.sources.spacex_records import LOOKUPS, SpacexParser
+from app.sql import load_lines
+from app.transform import content_as_stored, content_of, real_text, transform
+from app.validate import validate
+from tests.strategies import JSON, REALS, damaged_launches, launches
+
+quick = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def check(records: list[Any]) -> Checked:
+    return validate(list(enumerate(records)), SpacexParser())
+
+
+@settings(quick, max_examples=2000)
+@given(st.lists(damaged_launches(), min_size=1, max_size=3))
+def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -> None:
+    checked = check(records)
+    assert sorted([*checked.indexes, *(r.index for r in checked.rejected)]) == list(range(len(records)))
+    assert all(r.reason for r in checked.rejected)
+    tables = transform(checked.rows)  # whatever was accepted fits the schema
+    for name, rows in tables.items():
+        assert rows.schema == TABLES[name].arrow
+        rows.validate(full=True)
+    for row, index in zip(tables["launches"].to_pylist(), checked.indexes, strict=True):
+        raw = records[index]
+        for column, field in (("launch_id", "id"), ("name", "name"), ("details", "details"), ("success", "success")):
+            assert row[column] == raw.get(field)
+            assert type(row[column]) is type(raw.get(field))
+        assert row["window_s"] == raw.get("window")
+        assert row["launch_year"] == row["date_utc"].year
+
+
+@quick
+@given(JSON)
+def test_any_look_up_record_is_learned_or_set_aside(raw: Any) -> None:
+    parser = SpacexParser()
+    for kind in LOOKUPS:
+        parser.learn(kind, 0, raw)
+    assert len(parser.rejected) <= len(LOOKUPS)
+
+
+@quick
+@given(st.lists(launches(), max_size=6, unique_by=lambda launch: launch["id"]), st.randoms(use_true_random=False))
+def test_neither_order_nor_batches_change_a_partition(records: list[Any], random: Any) -> None:
+    together = transform(check(records).rows)
+    shuffled = random.sample(records, len(records))
+    apart = [transform(check([record]).rows) for record in shuffled]
+    for name in TABLES:
+        parts = pa.concat_tables([TABLES[name].arrow.empty_table(), *(tables[name] for tables in apart)])
+        assert content_of(parts) == content_of(together[name]) == content_as_stored(TABLES[name], together[name])
+
+
+def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Path) -> None:
+    records = [
+        {
+            "id": f"id{i % 97}-{i}",
+            "date_utc": f"{2000 + i % 3}-01-01T00:00:00Z",
+            "payloads": [{"id": "p", "mass_kg": i / 3}] * (i % 3),
+        }
+        for i in range(200)
+    ]
+    snapshots = []
+    for size in (1, 7, 200):
+        snapshot = Snapshot(tmp_path / str(size))
+        for start in range(0, len(records), size):
+            for name, rows in transform(check(records[start : start + size]).rows).items():
+                snapshot.add(name, rows)
+        snapshot.close()
+        snapshots.append(snapshot)
+    assert snapshots[0].contents == snapshots[1].contents == snapshots[2].contents
+    for key in snapshots[0].contents:
+        assert snapshots[0].partition(key).equals(snapshots[2].partition(key))
+        ids = snapshots[0].partition(key)["launch_id"].to_pylist()
+        assert ids == sorted(ids)
+
+
+@settings(quick, max_examples=2000)
+@given(REALS)
+def test_the_text_of_a_float_names_that_float(value: float) -> None:
+    text = real_text(value)
+    assert float(text) == value
+    assert re.fullmatch(r"-?(\d+(\.\d+)?|\d(\.\d+)?e-?\d+)", text)
+
+
+@quick
+@given(st.lists(launches(), max_size=4, unique_by=lambda launch: launch["id"]))
+def test_load_lines_read_back_by_the_rules_of_load_data(records: list[Any]) -> None:
+    for name, rows in transform(check(records).rows).items():
+        lines = load_lines(TABLES[name], rows)
+        expected = [[_as_sent(value) for value in row.values()] for row in rows.to_pylist()]
+        assert list(_read_load_data(lines)) == expected
+
+
+def _as_sent(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.strftime("%H:%M:%S.%f").join([f"{value.year:04}-{value.month:02}-{value.day:02} ", ""])
+    if isinstance(value, float):
+        return real_text(value)
+    return str(value)
+
+
+def _read_load_data(lines: bytes) -> Any:
+    """Fields ended by tabs, lines by line feeds, escaped by backslashes, as the manual of LOAD DATA has it."""
+    escapes = {"0": "\0", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "Z": "\x1a"}
+    row: list[str | None] = []
+    field, is_null = "", False
+    text = iter(lines.decode())
+    for char in text:
+        if char == "\\":
+            escaped = next(text)
+            is_null = escaped == "N" and not field
+            field += "" if is_null else escapes.get(escaped, escaped)
+        elif char in "\t\n":
+            row.append(None if is_null else field)
+            field, is_null = "", False
+            if char == "\n":
+                yield row
+                row = []
+        else:
+            field += char
+    assert not row
+    assert not field
+
+
+@quick
+@given(st.lists(JSON, max_size=5), st.integers(1, 9), st.booleans())
+def test_records_are_read_as_json_has_them(tmp_path_factory: Any, records: list[Any], chunk: int, page: bool) -> None:
+    path = tmp_path_factory.getbasetemp() / "body.json"
+    path.write_text(json.dumps({"docs": records} if page else records, indent=1 if chunk % 2 else None))
+    endpoint = Endpoint("launches", None, (Body(path, "", 0),))
+    before, bodies._CHUNK_CHARS = bodies._CHUNK_CHARS, chunk
+    try:
+        found = [numbered for batch in bodies.read_records(endpoint, 2) for numbered in batch]
+    finally:
+        bodies._CHUNK_CHARS = before
+    assert repr(found) == repr(list(enumerate(json.loads(path.read_text())["docs"] if page else json.loads(path.read_text()))))

@@ -1,0 +1,47 @@
+"""What is written down is what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from app import errors
+from app.contract import contract
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_data_contract_is_the_schema() -> None:
+    """`python -m app.contract > docs/data-contract.md` mends it."""
+    assert (ROOT / "docs/data-contract.md").read_text() == contract()
+
+
+def test_every_setting_is_in_the_readme_and_none_else() -> None:
+    table = (ROOT / "README.md").read_text().split("## Settings")[1].split("##")[0]
+    named = {
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([A-Z0-9_]+)`", line.split("|")[1])
+    }
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text().split("## Exit codes")[1]
+    named = {int(code) for code in re.findall(r"\| (\d+) \|", table)}
+    codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.PipelineError)}
+    assert codes | {0} == named
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  (\w+) ", text.split("Commands:")[1], re.MULTILINE)
+    named = re.findall(r"`python -m app (\w+)`", (ROOT / "README.md").read_text())
+    assert sorted(named) == sorted(commands)
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
