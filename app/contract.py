@@ -10,7 +10,7 @@ Made from `app/schema.py` by `python -m app.contract`; a test holds the two toge
 - Times are UTC with microseconds. `date_precision` says how much of `date_utc` is known: never take a placeholder for a time.
 - `success` has three states; null is undecided or unknown, never a failure.
 - Lists are kept as JSON arrays in text. Negative zero is zero. An empty text stays an empty text; only null is null.
-- A launch without a usable `date_utc` (years 1000 to 9999) or with a value that does not fit is set aside; its last good rows stay.
+- A launch without a usable `date_utc` (years 1000 to 9999) or with a value that does not fit is set aside; its last rows stay.
 - When an id comes twice in one answer, the last record counts.
 - `row_hash` is made of the facts alone, by the rule in `app/transform.py`: the same facts have the same hash in both stores.
 """

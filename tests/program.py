@@ -35,7 +35,7 @@ class Ended:
     @property
     def result(self) -> dict[str, Any]:
         """The result of a command with --json."""
-        return json.loads(self.stdout)
+        return dict(json.loads(self.stdout))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ class Program:
 
     def object(self, key: str) -> bytes:
         """One object."""
-        return self.aws.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return bytes(self.aws.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def assert_equal(self, launches: int | None = None) -> None:
         """Both stores hold the same rows, value by value, and `verify` agrees."""
