@@ -1,0 +1,55 @@
+"""Settings: every fault in one message, no value of a secret anywhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = {
+    "S3_BUCKET": "bucket",
+    "MYSQL_HOST": "127.0.0.1",
+    "MYSQL_PORT": "9",
+    "MYSQL_USER": "user",
+    "MYSQL_PASSWORD": "marker-5f2c",
+    "MYSQL_DATABASE": "base",
+    "AWS_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def run(command: str = "run", **settings: str | None) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in {**GOOD, **settings}.items() if value is not None}
+    process = subprocess.run([sys.executable, "-m", "app", command], env=environment, capture_output=True, text=True, check=False)
+    assert "marker-5f2c" not in process.stdout + process.stderr
+    assert "Traceback" not in process.stdout + process.stderr
+    return process
+
+
+def test_every_fault_is_named_at_once() -> None:
+    process = run(S3_BUCKET=None, MYSQL_HOST=None, MYSQL_PORT="port", MAX_SHRINK_RATIO="2", SOURCE="elsewhere")
+    assert process.returncode == 2
+    assert process.stdout == ""
+    for name in ("S3_BUCKET is not set", "MYSQL_HOST is not set", "MYSQL_PORT", "MAX_SHRINK_RATIO", "SOURCE"):
+        assert name in process.stderr
+
+
+def test_e05_a_whole_json_secret_as_password_is_refused_with_a_hint(cases_data: Path) -> None:
+    secret = (cases_data / "e05_secret_whole_json.json").read_text()
+    process = run(MYSQL_PASSWORD=secret)
+    assert process.returncode == 2
+    assert "MYSQL_PASSWORD is a whole JSON secret" in process.stderr
+    assert "sample-only-not-real" not in process.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "verify"])
+def test_c02_the_password_is_in_no_output_when_the_database_is_away(command: str) -> None:
+    """The region from AWS_REGION alone gets the program as far as MySQL."""
+    process = run(command, LOG_LEVEL="DEBUG")
+    assert process.returncode == 6
+    assert "user@127.0.0.1:9/base" in process.stdout
+
+
+def test_unknown_options_and_commands_are_usage_errors() -> None:
+    assert run("fly").returncode == 2
+    assert run("run --fast").returncode == 2
