@@ -60,11 +60,12 @@ resource "terraform_data" "created" {
 resource "aws_db_instance" "main" {
   # checkov:skip=CKV_AWS_118: enhanced monitoring looks inside a second; this database works for a minute an hour
   # checkov:skip=CKV_AWS_353: performance insights do not exist for the smallest classes; the slow log is on
-  # checkov:skip=CKV_AWS_354: likewise
+  # checkov:skip=CKV_AWS_354: no performance insights, see above
   # checkov:skip=CKV_AWS_161: the program logs in with a password over verified TLS; IAM tokens would be a second way in
   # checkov:skip=CKV_AWS_157: db_multi_az decides; prod turns it on
   # checkov:skip=CKV_AWS_293: db_deletion_protection decides; only dev turns it off
   # checkov:skip=CKV2_AWS_30: a general log would write every statement, the loaded data among them; slow and error logs are on
+  # checkov:skip=CKV2_AWS_69: require_secure_transport is on in the parameter group; the check does not see dynamic blocks
   # checkov:skip=CKV2_AWS_60: copy_tags_to_snapshot is set; the check does not see it in every plan
   # checkov:skip=CKV_AWS_129: error and slow logs are exported; general and audit logs would hold the data
   identifier     = local.name

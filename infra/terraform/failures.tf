@@ -24,15 +24,24 @@ resource "aws_cloudwatch_event_target" "failed" {
   target_id = "alerts"
   arn       = aws_sns_topic.alerts.arn
 
+  # Only fields that every such event has, and none inside quotation marks: a reason may hold some itself.
   input_transformer {
     input_paths = {
-      exit_code = "$.detail.containers[0].exitCode"
-      family    = "$.detail.group"
-      reason    = "$.detail.stoppedReason"
-      stop_code = "$.detail.stopCode"
-      task      = "$.detail.taskArn"
-      time      = "$.detail.stoppedAt"
+      containers = "$.detail.containers"
+      reason     = "$.detail.stoppedReason"
+      stop_code  = "$.detail.stopCode"
+      task       = "$.detail.taskArn"
     }
-    input_template = "\"Task failed at <time>: exit code <exit_code>, <stop_code>, <reason>. Task <task> (<family>). What to do: ${var.runbook_url}#task-failed. Its lines: log group ${aws_cloudwatch_log_group.task["console"].name}.\""
+    input_template = <<-T
+      {
+        "what": "A task of ${local.name} failed",
+        "whatToDo": "${var.runbook_url}#task-failed",
+        "itsLines": "log group ${aws_cloudwatch_log_group.task["console"].name}",
+        "stopCode": <stop_code>,
+        "reason": <reason>,
+        "containers": <containers>,
+        "task": <task>
+      }
+    T
   }
 }

@@ -1,15 +1,16 @@
 locals {
   environment = merge(
     {
-      ENVIRONMENT    = var.environment # the dimension of the metrics
-      SOURCE         = var.pipeline_source
-      S3_BUCKET      = aws_s3_bucket.lake.id
-      S3_PREFIX      = var.s3_prefix
-      MYSQL_HOST     = aws_db_instance.main.address
-      MYSQL_PORT     = tostring(aws_db_instance.main.port)
-      MYSQL_DATABASE = var.db_name
-      MYSQL_SSL_CA   = local.rds_ca_path
-      LOG_GROUP      = aws_cloudwatch_log_group.task["run"].name
+      ENVIRONMENT      = var.environment # the dimension of the metrics
+      SOURCE           = var.pipeline_source
+      S3_BUCKET        = aws_s3_bucket.lake.id
+      S3_PREFIX        = var.s3_prefix
+      MYSQL_HOST       = aws_db_instance.main.address
+      MYSQL_PORT       = tostring(aws_db_instance.main.port)
+      MYSQL_DATABASE   = var.db_name
+      MYSQL_SSL_CA     = local.rds_ca_path
+      STALE_AFTER_DAYS = tostring(var.stale_after_days)
+      LOG_GROUP        = aws_cloudwatch_log_group.task["run"].name
     },
     var.settings,
   )

@@ -89,7 +89,7 @@ variable "settings" {
   validation {
     condition = length(setsubtract(keys(var.settings), [
       "SOURCE_URL", "SPACEX_API_VERSION", "LAUNCH_LIBRARY_PROVIDER_ID", "FULL_SNAPSHOT_DAYS", "LOG_LEVEL",
-      "RUN_TIMEOUT_S", "MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO", "STALE_AFTER_DAYS",
+      "RUN_TIMEOUT_S", "MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO",
     ])) == 0
     error_message = "A name that the program does not know, that Terraform sets itself, or that is a secret."
   }

@@ -29,7 +29,7 @@ variable "log_retention_days" {
 }
 
 variable "success_within_hours" {
-  description = "Alarm when no run has succeeded for so long."
+  description = "Alarm when no run has succeeded for so long; at least two intervals of the schedule."
   type        = number
   default     = 4
 
@@ -51,7 +51,7 @@ variable "rejected_limit" {
 }
 
 variable "stale_after_days" {
-  description = "Alarm when the newest past launch is older; only for a source that is alive."
+  description = "Warn when the newest past launch is older, and alarm if the source is alive."
   type        = number
   default     = 30
 

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import parliament
 import pytest
-from fixtures import REPOSITORY, VARIABLES, Applied
+from environment import REPOSITORY, VARIABLES, Applied
 
 # moto does not give back what it was given here. Nothing else may differ, and these in nothing else.
 FALSE_DIFFERENCES = {
@@ -33,7 +34,9 @@ def test_a_second_plan_changes_nothing(applied: Applied) -> None:
 
 
 def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
-    secret = json.loads(applied.account.client("secretsmanager").get_secret_value(SecretId=f"{applied.name}/mysql")["SecretString"])
+    secret = json.loads(
+        applied.account.client("secretsmanager").get_secret_value(SecretId=f"{applied.name}/mysql")["SecretString"]
+    )
     assert secret["username"] == "spacex_pipeline"
     assert len(secret["password"]) == 64
     assert secret["password"].isalnum()
@@ -137,9 +140,15 @@ def test_the_schedule_s_role_starts_this_task_and_nothing_else(applied: Applied)
 
 def test_the_schedule_s_call_is_one_that_ecs_takes(applied: Applied) -> None:
     """The very parameters of the schedule, as the command that a person pastes has them too."""
-    for output, family in (("run_command", applied.name), ("verify_command", applied.name), ("init_db_command", f"{applied.name}-init-db")):
+    for output, family in (
+        ("run_command", applied.name),
+        ("verify_command", applied.name),
+        ("init_db_command", f"{applied.name}-init-db"),
+    ):
         command = applied.outputs[output]
-        shown = subprocess.run(["sh", "-c", f"set -- {command}; printf '%s\\n' \"$@\""], capture_output=True, text=True, check=True)
+        shown = subprocess.run(
+            ["sh", "-c", f"set -- {command}; printf '%s\\n' \"$@\""], capture_output=True, text=True, check=True
+        )
         words = shown.stdout.splitlines()
         assert words[:3] == ["aws", "ecs", "run-task"]
         options = dict(zip(words[3::2], words[4::2], strict=True))
@@ -203,19 +212,24 @@ def test_the_parameters_are_set(applied: Applied) -> None:
     """As planned: moto does not keep them."""
     (group,) = [r for r in applied.plan["resource_changes"] if r["address"] == "aws_db_parameter_group.main"]
     parameters = {p["name"]: p["value"] for p in group["change"]["after"]["parameter"]}
-    assert parameters.items() >= {
-        "local_infile": "1",
-        "require_secure_transport": "1",
-        "character_set_server": "utf8mb4",
-        "slow_query_log": "1",
-    }.items()
+    assert (
+        parameters.items()
+        >= {
+            "local_infile": "1",
+            "require_secure_transport": "1",
+            "character_set_server": "utf8mb4",
+            "slow_query_log": "1",
+        }.items()
+    )
     assert {p["apply_method"] for p in group["change"]["after"]["parameter"]} == {"immediate"}  # each of them is dynamic
     assert group["change"]["after"]["family"] == "mysql8.4"
 
 
 def test_only_tasks_reach_the_database(applied: Applied) -> None:
     ec2 = applied.account.client("ec2")
-    groups = {g["GroupName"].removeprefix(f"{applied.name}-").split("-")[0]: g for g in ec2.describe_security_groups()["SecurityGroups"]}
+    groups = {
+        g["GroupName"].removeprefix(f"{applied.name}-").split("-")[0]: g for g in ec2.describe_security_groups()["SecurityGroups"]
+    }
     rules = {name: list(_rules(ec2, groups[name]["GroupId"])) for name in ("task", "database")}
     task, database = groups["task"]["GroupId"], groups["database"]["GroupId"]
     assert sorted(rules["task"]) == sorted([("out", 443, "0.0.0.0/0"), ("out", 3306, database)])
@@ -250,7 +264,10 @@ def test_logs_do_not_stay_for_ever(applied: Applied) -> None:
 
 
 def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None:
-    alarms = {a["AlarmName"].removeprefix(f"{applied.name}-"): a for a in applied.account.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    alarms = {
+        a["AlarmName"].removeprefix(f"{applied.name}-"): a
+        for a in applied.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    }
     assert alarms.keys() == {
         "no-success", "stores-disagree", "rejected", "stale", "undelivered",
         "database-storage", "database-cpu", "database-connections",
@@ -265,7 +282,9 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
     assert (alarms["no-success"]["Period"], alarms["no-success"]["EvaluationPeriods"]) == (3600, 4)
     runbook = REPOSITORY / "docs/runbook.md"
     if runbook.exists():
-        sections = {line.lstrip("# ").strip().lower().replace(" ", "-") for line in runbook.read_text().splitlines() if line[:1] == "#"}
+        sections = {
+            line.lstrip("# ").strip().lower().replace(" ", "-") for line in runbook.read_text().splitlines() if line[:1] == "#"
+        }
         assert alarms.keys() | {"task-failed"} <= sections
 
 
@@ -291,15 +310,23 @@ def test_the_dashboard_shows_our_metrics(applied: Applied) -> None:
 # --- roles -----------------------------------------------------------------------------------------------------------------
 
 
+def _findings(policy: dict[str, Any]) -> str:
+    """What parliament says of a policy; a program apart, since importing it warns of its own age."""
+    command = [str(Path(sys.executable).with_name("parliament")), "--string", json.dumps(policy)]
+    done = subprocess.run([sys.executable, "-W", "ignore", *command], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
 def test_policies_are_sound_and_narrow(applied: Applied) -> None:
     """parliament finds nothing, and a star stands alone only where AWS knows no resource."""
     iam, wide = applied.account.client("iam"), []
     for role in iam.list_roles()["Roles"]:
-        assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+        assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "123456789012"}
+        }
         for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
-            findings = parliament.analyze_policy_string(json.dumps(document)).findings
-            assert [str(f) for f in findings if f.issue != "RESOURCE_STAR"] == []
+            assert _findings(document) == ""
             for statement in document["Statement"]:
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert not [a for a in actions if "*" in a]

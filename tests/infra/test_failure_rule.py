@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from fixtures import Applied
+from environment import Applied
 
 ARN = "arn:aws:ecs:us-east-1:123456789012"
 

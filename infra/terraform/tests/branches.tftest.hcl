@@ -1,0 +1,232 @@
+# Every branch that a variable opens. Mocks: no network, no credentials.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "test"
+}
+
+run "defaults_are_off_private_and_lasting" {
+  assert {
+    condition     = alltrue([for s in aws_scheduler_schedule.main : s.state == "DISABLED"])
+    error_message = "The schedule is on before anybody said so."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.main["run"].schedule_expression == "rate(1 hour)" && aws_scheduler_schedule.main["verify"].schedule_expression == "cron(40 5 * * ? *)"
+    error_message = "Not hourly and daily."
+  }
+  assert {
+    condition     = jsondecode(aws_scheduler_schedule.main["verify"].target[0].input).containerOverrides[0].command[0] == "verify"
+    error_message = "The daily schedule does not verify."
+  }
+  assert {
+    condition     = !aws_cloudwatch_metric_alarm.main["no-success"].actions_enabled && aws_cloudwatch_metric_alarm.main["rejected"].actions_enabled
+    error_message = "No success is expected while the schedule is off; all else is watched."
+  }
+  assert {
+    condition     = length(aws_nat_gateway.main) == 1 && alltrue([for s in aws_scheduler_schedule.main : !s.target[0].ecs_parameters[0].network_configuration[0].assign_public_ip])
+    error_message = "Tasks are not behind a NAT gateway."
+  }
+  assert {
+    condition     = length(aws_vpc_endpoint.s3) == 1
+    error_message = "No S3 endpoint."
+  }
+  assert {
+    condition     = aws_db_instance.main.deletion_protection && !aws_db_instance.main.skip_final_snapshot && aws_db_instance.main.storage_encrypted && !aws_db_instance.main.publicly_accessible
+    error_message = "The database is not safe by default."
+  }
+  assert {
+    condition     = !aws_s3_bucket.lake.force_destroy && !aws_ecr_repository.main.force_delete && aws_secretsmanager_secret.app.recovery_window_in_days == 30
+    error_message = "Destroyable by default."
+  }
+  assert {
+    condition     = aws_db_parameter_group.main.family == "mysql8.4"
+    error_message = "Family and engine version differ."
+  }
+  assert {
+    condition     = one([for c in aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].capacity_provider_strategy : c.capacity_provider]) == "FARGATE"
+    error_message = "Spot is not off."
+  }
+  assert {
+    condition     = one([for e in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].environment : e.value if e.name == "SOURCE"]) == "launch_library"
+    error_message = "Not the source that is alive."
+  }
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 0 && one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "Unasked for: a subscription or a customer key."
+  }
+}
+
+run "dev" {
+  command = plan
+
+  variables {
+    environment            = "dev"
+    egress                 = "public"
+    spot                   = true
+    destroyable            = true
+    db_deletion_protection = false
+    db_final_snapshot      = false
+  }
+
+  assert {
+    condition     = length(aws_nat_gateway.main) == 0 && length(aws_eip.nat) == 0 && length(aws_route.private_to_nat) == 0 && length(aws_vpc_endpoint.s3) == 1
+    error_message = "A NAT gateway in spite of public egress, or no S3 endpoint."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].network_configuration[0].assign_public_ip
+    error_message = "Tasks have no way out."
+  }
+  assert {
+    condition     = one([for c in aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].capacity_provider_strategy : c.capacity_provider]) == "FARGATE_SPOT" && strcontains(local.run_task, "capacityProvider=FARGATE_SPOT,")
+    error_message = "Not on Spot."
+  }
+  assert {
+    condition     = aws_s3_bucket.lake.force_destroy && aws_ecr_repository.main.force_delete && aws_secretsmanager_secret.app.recovery_window_in_days == 0 && aws_db_instance.main.skip_final_snapshot && !aws_db_instance.main.deletion_protection && aws_db_instance.main.delete_automated_backups
+    error_message = "destroy would stop half-way, or leave something."
+  }
+}
+
+run "existing_network" {
+  variables {
+    existing_network = { vpc_id = "vpc-1", task_subnet_ids = ["subnet-1"], database_subnet_ids = ["subnet-2", "subnet-3"], assign_public_ip = true }
+  }
+
+  assert {
+    condition     = length(aws_vpc.main) + length(aws_subnet.public) + length(aws_subnet.private) + length(aws_nat_gateway.main) + length(aws_vpc_endpoint.s3) + length(aws_internet_gateway.main) == 0
+    error_message = "A network is made though one is given."
+  }
+  assert {
+    condition     = aws_security_group.task.vpc_id == "vpc-1" && toset(aws_db_subnet_group.main.subnet_ids) == toset(["subnet-2", "subnet-3"])
+    error_message = "The given network is not used."
+  }
+  assert {
+    condition     = toset(aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].network_configuration[0].subnets) == toset(["subnet-1"]) && aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].network_configuration[0].assign_public_ip
+    error_message = "Tasks are not where they should be."
+  }
+}
+
+run "existing_network_is_private_unless_said" {
+  command = plan
+
+  variables {
+    existing_network = { vpc_id = "vpc-1", task_subnet_ids = ["subnet-1"], database_subnet_ids = ["subnet-2", "subnet-3"] }
+  }
+
+  assert {
+    condition     = !aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].network_configuration[0].assign_public_ip
+    error_message = "A public address nobody asked for."
+  }
+}
+
+run "scheduled" {
+  command = plan
+
+  variables {
+    image_tag               = "0a1b2c3d4e5f"
+    schedule_enabled        = true
+    schedule_expressions    = { run = "cron(0/15 6-20 ? * MON-FRI *)" }
+    schedule_timezone       = "America/New_York"
+    flexible_window_minutes = 0
+    success_within_hours    = 168
+    alert_emails            = ["ops@example.org"]
+  }
+
+  assert {
+    condition     = alltrue([for s in aws_scheduler_schedule.main : s.state == "ENABLED" && s.flexible_time_window[0].mode == "OFF" && s.schedule_expression_timezone == "America/New_York"])
+    error_message = "Not scheduled as said."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.main["run"].schedule_expression == "cron(0/15 6-20 ? * MON-FRI *)" && aws_scheduler_schedule.main["verify"].schedule_expression == "cron(40 5 * * ? *)"
+    error_message = "One expression changes the other."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.main["no-success"].actions_enabled && aws_cloudwatch_metric_alarm.main["no-success"].evaluation_periods == 168 && aws_cloudwatch_metric_alarm.main["no-success"].period == 3600 && aws_cloudwatch_metric_alarm.main["no-success"].treat_missing_data == "breaching"
+    error_message = "Silence is not seen."
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.email["ops@example.org"].protocol == "email"
+    error_message = "Nobody is told."
+  }
+}
+
+run "source_that_stands_still" {
+  command = plan
+
+  variables {
+    pipeline_source = "spacex"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.main), "stale")
+    error_message = "It would be an alarm for ever."
+  }
+}
+
+run "program" {
+  variables {
+    s3_prefix                       = "team/lake/"
+    launch_library_token_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
+    settings                        = { LOG_LEVEL = "DEBUG" }
+    architecture                    = "X86_64"
+    task_size                       = { cpu = 1024, memory = 4096 }
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].secrets : s.valueFrom if s.name == "LAUNCH_LIBRARY_TOKEN"]) == "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
+    error_message = "The token does not arrive."
+  }
+  assert {
+    condition     = one([for e in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].environment : e.value if e.name == "LOG_LEVEL"]) == "DEBUG"
+    error_message = "A setting does not arrive."
+  }
+  assert {
+    condition     = local.raw_prefix == "team/lake/raw/" && contains(local.table_prefixes, "team/lake/launches/")
+    error_message = "Policies do not follow the prefix."
+  }
+  assert {
+    condition     = aws_ecs_task_definition.run.runtime_platform[0].cpu_architecture == "X86_64" && output.architecture == "X86_64" && aws_ecs_task_definition.run.cpu == "1024" && aws_ecs_task_definition.run.memory == "4096"
+    error_message = "Not the machine that was asked for."
+  }
+  assert {
+    condition     = contains(local.execution_secrets.execution, "arn:aws:secretsmanager:us-east-1:123456789012:secret:token") && !contains(local.execution_secrets.execution, local.master_secret_arn)
+    error_message = "The execution role must read the token, and never the master's secret."
+  }
+}
+
+run "customer_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).bucket_key_enabled
+    error_message = "The bucket does not use the key."
+  }
+  assert {
+    condition     = alltrue([for k in [aws_db_instance.main.kms_key_id, aws_db_instance.main.master_user_secret_kms_key_id, aws_secretsmanager_secret.app.kms_key_id, aws_ecr_repository.main.encryption_configuration[0].kms_key, aws_cloudwatch_log_group.task["run"].kms_key_id] : k == var.kms_key_arn])
+    error_message = "Something does not use the key."
+  }
+  assert {
+    condition     = length([for s in data.aws_iam_policy_document.task.statement : s if s.sid == "UseKeyThroughS3"]) == 1
+    error_message = "The program may not use the key."
+  }
+}
+
+run "older_engine_and_standby" {
+  command = plan
+
+  variables {
+    db_engine_version = "8.0.43"
+    db_multi_az       = true
+  }
+
+  assert {
+    condition     = aws_db_parameter_group.main.family == "mysql8.0" && aws_db_instance.main.multi_az
+    error_message = "Family and engine version differ, or no standby."
+  }
+}

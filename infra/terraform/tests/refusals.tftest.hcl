@@ -1,0 +1,599 @@
+# Every validation that must refuse.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "test"
+}
+
+run "project_a_bucket_can_not_be_named_so" {
+  command = plan
+
+  variables {
+    project = "Pipeline"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "project_too_long" {
+  command = plan
+
+  variables {
+    project = "a-name-of-more-than-twenty"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "environment_upper_case" {
+  command = plan
+
+  variables {
+    environment = "Prod"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "environment_a_hyphen" {
+  command = plan
+
+  variables {
+    environment = "eu-prod"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "kms_key_arn_an_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:alias/lake"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "egress_unknown" {
+  command = plan
+
+  variables {
+    egress = "vpn"
+  }
+
+  expect_failures = [var.egress]
+}
+
+run "vpc_cidr_no_range" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0"
+  }
+
+  expect_failures = [var.vpc_cidr]
+}
+
+run "vpc_cidr_too_small" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0/26"
+  }
+
+  expect_failures = [var.vpc_cidr]
+}
+
+run "vpc_cidr_too_large" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0/8"
+  }
+
+  expect_failures = [var.vpc_cidr]
+}
+
+run "existing_network_no_task_subnet" {
+  command = plan
+
+  variables {
+    existing_network = { vpc_id = "vpc-1", task_subnet_ids = [], database_subnet_ids = ["a", "b"] }
+  }
+
+  expect_failures = [var.existing_network]
+}
+
+run "existing_network_one_database_subnet" {
+  command = plan
+
+  variables {
+    existing_network = { vpc_id = "vpc-1", task_subnet_ids = ["a"], database_subnet_ids = ["b"] }
+  }
+
+  expect_failures = [var.existing_network]
+}
+
+run "db_name_a_hyphen" {
+  command = plan
+
+  variables {
+    db_name = "space-x"
+  }
+
+  expect_failures = [var.db_name]
+}
+
+run "db_engine_version_unknown_family" {
+  command = plan
+
+  variables {
+    db_engine_version = "5.7"
+  }
+
+  expect_failures = [var.db_engine_version]
+}
+
+run "db_instance_class_not_rds" {
+  command = plan
+
+  variables {
+    db_instance_class = "t4g.micro"
+  }
+
+  expect_failures = [var.db_instance_class]
+}
+
+run "db_storage_gb_too_small" {
+  command = plan
+
+  variables {
+    db_storage_gb = { start = 10, most = 100 }
+  }
+
+  expect_failures = [var.db_storage_gb]
+}
+
+run "db_storage_gb_can_not_grow" {
+  command = plan
+
+  variables {
+    db_storage_gb = { start = 20, most = 20 }
+  }
+
+  expect_failures = [var.db_storage_gb]
+}
+
+run "db_backup_days_none" {
+  command = plan
+
+  variables {
+    db_backup_days = 0
+  }
+
+  expect_failures = [var.db_backup_days]
+}
+
+run "db_backup_days_too_long" {
+  command = plan
+
+  variables {
+    db_backup_days = 36
+  }
+
+  expect_failures = [var.db_backup_days]
+}
+
+run "db_password_version_zero" {
+  command = plan
+
+  variables {
+    db_password_version = 0
+  }
+
+  expect_failures = [var.db_password_version]
+}
+
+run "db_password_version_a_fraction" {
+  command = plan
+
+  variables {
+    db_password_version = 1.5
+  }
+
+  expect_failures = [var.db_password_version]
+}
+
+run "image_tag_latest" {
+  command = plan
+
+  variables {
+    image_tag = "latest"
+  }
+
+  expect_failures = [var.image_tag]
+}
+
+run "image_tag_latest_in_capitals" {
+  command = plan
+
+  variables {
+    image_tag = "LATEST"
+  }
+
+  expect_failures = [var.image_tag]
+}
+
+run "image_tag_a_digest" {
+  command = plan
+
+  variables {
+    image_tag = "sha256:0a1b"
+  }
+
+  expect_failures = [var.image_tag]
+}
+
+run "architecture_as_docker_says_it" {
+  command = plan
+
+  variables {
+    architecture = "arm64"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "task_size_too_little_memory" {
+  command = plan
+
+  variables {
+    task_size = { cpu = 1024, memory = 1024 }
+  }
+
+  expect_failures = [var.task_size]
+}
+
+run "task_size_too_much_memory" {
+  command = plan
+
+  variables {
+    task_size = { cpu = 256, memory = 4096 }
+  }
+
+  expect_failures = [var.task_size]
+}
+
+run "task_size_between_steps" {
+  command = plan
+
+  variables {
+    task_size = { cpu = 512, memory = 1536 }
+  }
+
+  expect_failures = [var.task_size]
+}
+
+run "task_size_no_such_cpu" {
+  command = plan
+
+  variables {
+    task_size = { cpu = 300, memory = 1024 }
+  }
+
+  expect_failures = [var.task_size]
+}
+
+run "pipeline_source_unknown" {
+  command = plan
+
+  variables {
+    pipeline_source = "nasa"
+  }
+
+  expect_failures = [var.pipeline_source]
+}
+
+run "launch_library_token_secret_arn_the_token_itself" {
+  command = plan
+
+  variables {
+    launch_library_token_secret_arn = "0123abcd"
+  }
+
+  expect_failures = [var.launch_library_token_secret_arn]
+}
+
+run "s3_prefix_slash_first" {
+  command = plan
+
+  variables {
+    s3_prefix = "/lake/"
+  }
+
+  expect_failures = [var.s3_prefix]
+}
+
+run "s3_prefix_no_slash_last" {
+  command = plan
+
+  variables {
+    s3_prefix = "lake"
+  }
+
+  expect_failures = [var.s3_prefix]
+}
+
+run "settings_a_secret" {
+  command = plan
+
+  variables {
+    settings = { MYSQL_PASSWORD = "x" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "settings_unknown" {
+  command = plan
+
+  variables {
+    settings = { COLOUR = "red" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "settings_terraform_s_own" {
+  command = plan
+
+  variables {
+    settings = { S3_BUCKET = "x" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "schedule_enabled_without_an_image" {
+  command = plan
+
+  variables {
+    schedule_enabled = true
+  }
+
+  expect_failures = [var.schedule_enabled]
+}
+
+run "schedule_expressions_a_crontab" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "0 * * * *" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_five_fields" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 * * * ?)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_both_days" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6 1 * MON *)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_no_question_mark" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6 * * * *)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_two_question_marks" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6 ? * ? *)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_minute_60" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(60 6 * * ? *)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_hour_24" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 24 * * ? *)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_plural_of_one" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "rate(1 hours)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_singular_of_many" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "rate(2 hour)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_rate_of_nothing" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "rate(0 hours)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_once" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "at(2030-01-01T00:00:00)" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_expressions_verify_too" {
+  command = plan
+
+  variables {
+    schedule_expressions = { verify = "daily" }
+  }
+
+  expect_failures = [var.schedule_expressions]
+}
+
+run "schedule_timezone_an_offset" {
+  command = plan
+
+  variables {
+    schedule_timezone = "+02:00"
+  }
+
+  expect_failures = [var.schedule_timezone]
+}
+
+run "flexible_window_minutes_negative" {
+  command = plan
+
+  variables {
+    flexible_window_minutes = -1
+  }
+
+  expect_failures = [var.flexible_window_minutes]
+}
+
+run "flexible_window_minutes_more_than_a_day" {
+  command = plan
+
+  variables {
+    flexible_window_minutes = 1441
+  }
+
+  expect_failures = [var.flexible_window_minutes]
+}
+
+run "alert_emails_no_address" {
+  command = plan
+
+  variables {
+    alert_emails = ["ops"]
+  }
+
+  expect_failures = [var.alert_emails]
+}
+
+run "log_retention_days_unknown_span" {
+  command = plan
+
+  variables {
+    log_retention_days = 42
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "success_within_hours_more_than_a_week" {
+  command = plan
+
+  variables {
+    success_within_hours = 169
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_none" {
+  command = plan
+
+  variables {
+    success_within_hours = 0
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_a_fraction" {
+  command = plan
+
+  variables {
+    success_within_hours = 1.5
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "rejected_limit_negative" {
+  command = plan
+
+  variables {
+    rejected_limit = -1
+  }
+
+  expect_failures = [var.rejected_limit]
+}
+
+run "stale_after_days_none" {
+  command = plan
+
+  variables {
+    stale_after_days = 0
+  }
+
+  expect_failures = [var.stale_after_days]
+}
+
+run "db_connections_limit_none" {
+  command = plan
+
+  variables {
+    db_connections_limit = 0
+  }
+
+  expect_failures = [var.db_connections_limit]
+}

@@ -1,0 +1,134 @@
+"""The program's own calls against its policy: each is allowed, and nothing in the policy is unused.
+
+AWS_CALLS names the calls of an end-to-end run, recorded by record/sitecustomize.py; without it those of calls.jsonl count,
+which are what the code was read to make.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from environment import Applied
+
+EXPECTED = Path(__file__).with_name("calls.jsonl")
+LOGS = "arn:aws:logs:us-east-1:123456789012:log-group"
+
+
+class Need(NamedTuple):
+    """One right that a call needs."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+
+class Uses(NamedTuple):
+    """A statement's action, by which the policy is counted."""
+
+    sid: str
+    action: str
+
+
+def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
+    """The rights that a call needs, on our bucket and log group whatever those of the recorded run were called."""
+    given = call["parameters"]
+    lake, key = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{given.get('Key')}"
+    stream = f"{LOGS}:{group}:log-stream:{given.get('logStreamName')}"
+    match call["service"], call["operation"]:
+        case "s3", "GetObject" | "HeadObject":
+            # Of a missing object S3 says 404 only to who may list, and asks without a prefix.
+            return [Need("s3:GetObjectVersion" if "VersionId" in given else "s3:GetObject", key), Need("s3:ListBucket", lake)]
+        case "s3", "PutObject":
+            return [Need("s3:PutObject", key)]
+        case "s3", "DeleteObject":
+            return [Need("s3:DeleteObjectVersion" if "VersionId" in given else "s3:DeleteObject", key)]
+        case "s3", "ListObjectsV2":
+            return [Need("s3:ListBucket", lake, (("s3:prefix", given.get("Prefix", "")),))]
+        case "logs", "CreateLogStream" | "PutLogEvents":
+            return [Need(f"logs:{call['operation']}", stream)]
+        case other:
+            raise LookupError(f"the program calls {other}: say here which right that needs")
+
+
+def allowing(policy: dict[str, Any], need: Need) -> Uses | None:
+    """The statement and its action that allow it; None: denied. Knows what our policies use, and nothing more."""
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        if any(fnmatchcase(need.resource, r) for r in _listed(statement["Resource"])) and _holds(statement, dict(need.context)):
+            for action in _listed(statement["Action"]):
+                if action == need.action:
+                    return Uses(statement["Sid"], action)
+    return None
+
+
+def _holds(statement: dict[str, Any], context: dict[str, str]) -> bool:
+    for operator, keys in statement.get("Condition", {}).items():
+        assert operator == "StringLikeIfExists"
+        for key, values in keys.items():
+            if key in context and not any(fnmatchcase(context[key], v) for v in _listed(values)):
+                return False
+    return True
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The calls of a file; an empty one proves nothing."""
+    calls = [json.loads(line) for line in path.read_text().splitlines()]
+    assert calls, f"{path} holds no call"
+    return calls
+
+
+@pytest.fixture(scope="module")
+def calls() -> list[dict[str, Any]]:
+    """Recorded, or those that are expected."""
+    return read(Path(os.environ.get("AWS_CALLS", EXPECTED)))
+
+
+@pytest.fixture(scope="module")
+def policy(applied: Applied) -> dict[str, Any]:
+    """The task role's one policy."""
+    iam, role = applied.account.client("iam"), f"{applied.name}-task"
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["task"]
+    return iam.get_role_policy(RoleName=role, PolicyName="task")["PolicyDocument"]  # type: ignore[no-any-return]
+
+
+def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
+    assert len({c["parameters"]["Bucket"] for c in calls if c["service"] == "s3"}) == 1
+    for call in calls:
+        yield from needs(call, applied.outputs["bucket"], "/spacex-pipeline/prod/run")
+
+
+def test_every_call_is_allowed(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
+    assert {need for need in _all_needs(calls, applied) if not allowing(policy, need)} == set()
+
+
+def test_nothing_in_the_policy_is_unused(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
+    granted = {Uses(s["Sid"], action) for s in policy["Statement"] for action in _listed(s["Action"])}
+    assert granted == {allowing(policy, need) for need in _all_needs(calls, applied)}
+
+
+DENIED = [
+    Need("s3:DeleteObject", "arn:aws:s3:::{bucket}/raw/source=spacex/x.json.gz"),
+    Need("s3:DeleteObject", "arn:aws:s3:::{bucket}/manifests/latest.json"),
+    Need("s3:DeleteObjectVersion", "arn:aws:s3:::{bucket}/launches/year=2020/launches.parquet"),
+    Need("s3:GetObject", "arn:aws:s3:::{bucket}/quarantine/run=1/launches.jsonl.gz"),
+    Need("s3:PutObject", "arn:aws:s3:::{bucket}/elsewhere.txt"),
+    Need("s3:PutObject", "arn:aws:s3:::another-bucket/launches/year=2020/launches.parquet"),
+    Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", "raw/"),)),
+    Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", ""),)),
+    Need("logs:CreateLogGroup", f"{LOGS}:/spacex-pipeline/prod/run:log-stream:x"),
+    Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/console:log-stream:x"),
+    Need("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:mysql"),
+]
+
+
+@pytest.mark.parametrize("need", DENIED, ids=lambda n: f"{n.action}-{n.resource.rpartition(':')[2]}")
+def test_what_the_program_never_does_is_denied(need: Need, policy: dict[str, Any], applied: Applied) -> None:
+    assert allowing(policy, need._replace(resource=need.resource.replace("{bucket}", applied.outputs["bucket"]))) is None
