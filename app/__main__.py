@@ -86,7 +86,7 @@ class _Command:
         """The command, with every way it may end told in one last line."""
         report = self.report
         try:
-            with tempfile.TemporaryDirectory(prefix="spacex-pipeline-") as spool:
+            with tempfile.TemporaryDirectory(prefix="spacex-pipeline-", ignore_cleanup_errors=True) as spool:
                 self._work(Path(spool))
         except PipelineError as error:
             self.interrupts.ignore()

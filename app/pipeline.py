@@ -73,6 +73,7 @@ class Derived:
     rejected: list[Rejected] = field(default_factory=list)
     lookups: dict[str, LookupUse] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
+    altered_in_mysql: set[str] = field(default_factory=set)
     newest_launch_utc: datetime | None = None
 
     @property
@@ -270,23 +271,30 @@ def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> Non
     everything = any(r.id is None for r in rejects)
     if not wanted and not everything:
         return
+    in_mysql = edges.warehouse.launch_ids() - derived.accepted
     if everything:
-        wanted |= edges.warehouse.launch_ids() - derived.accepted
-    _add_rows(derived, edges.warehouse.rows_of(wanted))
+        wanted |= in_mysql
+    _add_rows(derived, edges.warehouse.rows_of(wanted & in_mysql))
+    altered = derived.altered_in_mysql = (wanted & in_mysql) - derived.retained
     # Where the last run ended well MySQL has all that the lake has; otherwise the lake may know more.
-    if trusted or held.manifest is None:
+    if held.manifest is not None and (altered or not trusted):
+        files = [f for f in held.manifest.files if f.table == "launches"]
+        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
+        _add_from_lake(derived, edges.lake, held.manifest, (in_lake if everything else in_lake & wanted) - derived.retained)
+    if lost := sorted(altered - derived.retained):
+        message = f"the last good rows of {_some(lost)} were altered in MySQL, and the lake has none"
+        raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
+
+
+def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
+    if not ids:
         return
-    files = [f for f in held.manifest.files if f.table == "launches"]
-    in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
-    missing = (in_lake if everything else in_lake & wanted) - derived.retained
-    if missing:
-        ids = pa.array(sorted(missing), pa.string())
-        found: dict[str, pa.Table] = {}
-        for name in TABLES:
-            parts = [edges.lake.read(f.key, f.version_id) for f in held.manifest.files if f.table == name]
-            whole = pa.concat_tables([TABLES[name].arrow.empty_table(), *parts])
-            found[name] = whole.filter(pc.is_in(whole["launch_id"], ids))
-        _add_rows(derived, found)
+    found: dict[str, pa.Table] = {}
+    for name in TABLES:
+        parts = [lake.read(f.key, f.version_id) for f in manifest.files if f.table == name]
+        whole = pa.concat_tables([TABLES[name].arrow.empty_table(), *parts])
+        found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
+    _add_rows(derived, found)
 
 
 def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
@@ -301,7 +309,8 @@ def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits,
     received = Received(wanted, len(derived.accepted), len(derived.rejected_launches), derived.lookups)
     if refused := gate(received, held, run, limits):
         raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
-    in_mysql = believed_in_mysql(held) if trusted else edges.warehouse.contents(held.rows)
+    believed = trusted and not derived.altered_in_mysql
+    in_mysql = believed_in_mysql(held) if believed else edges.warehouse.contents(held.rows)
     manifest = held.manifest
     rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (
         SCHEMA_VERSION,
@@ -376,6 +385,8 @@ def verify(edges: Edges, report: RunReport) -> list[str]:
 
     Raises PipelineError when it can't be proven either way.
     """
+    with edges.telemetry.stage("lock"):
+        edges.warehouse.lock()  # between a run's commit and its manifest the stores are ahead of what is published
     with edges.telemetry.stage("look"):
         manifest = edges.lake.latest().manifest
         if manifest is None:

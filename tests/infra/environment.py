@@ -136,11 +136,42 @@ def in_account(terraform: Terraform, account: Account) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def applied(account: Account, in_account: Terraform) -> Iterator[Applied]:
-    """Applied before the first test that asks for it; after the last one destroyed, and nothing may be left."""
-    before = inventory(account)
+def applying(account: Account, in_account: Terraform) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """The plan, and its apply at work."""
     plan = in_account.plan("first.plan", *VARIABLES, codes=(2,))
-    in_account("apply", "-input=false", "-parallelism=20", "first.plan")
+    command = ["terraform", "apply", "-input=false", "-parallelism=20", "first.plan"]
+    with (in_account.folder / "apply.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=in_account.folder, env=in_account.environment, stdout=log, stderr=log, text=True)
+    yield plan, process
+    process.terminate()
+    process.wait(60)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _early(request: pytest.FixtureRequest) -> None:
+    """An apply is three minutes of waiting, in which tests that don't need it may run."""
+    if any("applied" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("empty")
+        request.getfixturevalue("applying")
+
+
+@pytest.fixture(scope="session")
+def empty(account: Account) -> dict[str, list[str]]:
+    """What is in the account before anything is made."""
+    return inventory(account)
+
+
+@pytest.fixture(scope="session")
+def applied(
+    account: Account,
+    in_account: Terraform,
+    empty: dict[str, list[str]],
+    applying: tuple[dict[str, Any], "subprocess.Popen[str]"],
+) -> Iterator[Applied]:
+    """An environment; after the last test it is destroyed, and nothing may be left."""
+    plan, process = applying
+    if process.wait(900):
+        pytest.fail((in_account.folder / "apply.log").read_text(), pytrace=False)
     outputs = {k: v["value"] for k, v in json.loads(in_account("output", "-json").stdout).items()}
     yield Applied(account, in_account, plan, outputs)
 
@@ -149,7 +180,7 @@ def applied(account: Account, in_account: Terraform) -> Iterator[Applied]:
         s3.put_object(Bucket=outputs["bucket"], Key=key, Body=body)
     s3.delete_object(Bucket=outputs["bucket"], Key=key)
     in_account("destroy", "-auto-approve", "-input=false", "-parallelism=20", *VARIABLES)
-    assert inventory(account) == before, "destroy left something behind"
+    assert inventory(account) == empty, "destroy left something behind"
     assert not in_account("state", "list").stdout
 
 

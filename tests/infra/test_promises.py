@@ -63,7 +63,9 @@ def test_the_image_brings_the_database_s_authorities(container: dict[str, Any]) 
     if not dockerfile.exists():
         missing("Dockerfile")
     (path,) = [e["value"] for e in container["environment"] if e["name"] == "MYSQL_SSL_CA"]
-    assert path in dockerfile.read_text()
+    folder, _, name = path.rpartition("/")
+    assert re.search(rf"^COPY .* {folder}$", dockerfile.read_text(), re.MULTILINE)
+    assert f"/{name}" in dockerfile.read_text()
 
 
 def test_the_program_knows_the_command(container: dict[str, Any], names: set[str]) -> None:

@@ -18,6 +18,7 @@ from app.sources.spacex import SpacexSource
 from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import AwsEndpoint, MysqlServer
+from tests.services.certificates import make_certificates
 
 LENIENT = {"MAX_REJECTED_RATIO": "1"}
 
@@ -156,6 +157,29 @@ def test_l11_an_empty_answer_is_refused_and_everything_stays(program: Program, a
     program("run", "--accept-shrink", code=4)
     assert program.versions("launches/") == before
     program.assert_equal(205)
+
+
+def test_l13_tls_is_verified_and_never_left_out(
+    tmp_path: Path, aws: AwsEndpoint, settings_env: dict[str, str], api: SampleApi
+) -> None:
+    for name in ("ours", "others"):
+        (tmp_path / name).mkdir()
+    ca, cert, key = make_certificates(tmp_path / "ours")
+    other_ca, _, _ = make_certificates(tmp_path / "others")
+    with MysqlServer(tmp_path / "mysql", tls=(ca, cert, key)) as server:
+        environment = {**settings_env, **server.login.environment(), "SOURCE_URL": api.url, "PATH": "/usr/bin:/bin"}
+        program = Program(environment, aws, server.login)
+        program.run(MYSQL_SSL_CA=str(ca))
+        wrong = program("run", code=6, MYSQL_SSL_CA=str(other_ca)).lines[-1]["message"]
+        assert str(other_ca) in wrong
+        assert "certificate verify failed" in wrong
+        missing = program("run", code=6, MYSQL_SSL_CA=str(tmp_path / "nowhere.pem")).lines[-1]["message"]
+        assert "nowhere.pem, which is no file" in missing
+        nonsense = program("run", code=6, MYSQL_SSL_CA=__file__).lines[-1]["message"]
+        assert Path(__file__).name in nonsense
+    with MysqlServer(tmp_path / "plain", "--skip-ssl") as server:
+        program = Program({**environment, **server.login.environment()}, aws, server.login)
+        assert "SSL" in program("run", code=6, MYSQL_SSL_CA=str(ca)).lines[-1]["message"]
 
 
 def test_l14_p08_the_same_input_twice_counts_once(program: Program, case: Case) -> None:
@@ -311,6 +335,10 @@ def test_a_rejected_launch_keeps_its_last_good_rows_until_it_is_well_again(progr
     case.api.set("launches", broken)
     result = program.run(**LENIENT)
     assert (result["rejected"], result["retained"]) == (1, 1)
+    assert (rows(program), program.in_mysql("launch_cores")) == before
+    program.login.query("UPDATE launches SET name = 'altered' WHERE launch_id LIKE '%1'")
+    case.api.set("launches", [{**broken[0], "details": 7}, *sent[1:]])
+    program.run(**LENIENT)  # altered in MySQL: the lake has the last good rows
     assert (rows(program), program.in_mysql("launch_cores")) == before
     # While a record has no readable id, it may be any of those that are absent: nothing is deleted.
     nameless = [{**sent[0], "id": 5}, *sent[1:3]]

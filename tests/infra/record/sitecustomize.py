@@ -1,6 +1,6 @@
 """Writes every AWS call of any Python program to the file that AWS_CALLS names, one JSON line a call.
 
-Python imports a module of this name by itself: put this folder on PYTHONPATH (in a container: mount it, and one for the file).
+Python imports a module of this name by itself: put this folder on PYTHONPATH (in our image: /srv before it, and both mounted).
 """
 
 import json
