@@ -166,13 +166,16 @@ def test_l13_tls_is_verified_and_never_left_out(
         (tmp_path / name).mkdir()
     ca, cert, key = make_certificates(tmp_path / "ours")
     other_ca, _, _ = make_certificates(tmp_path / "others")
-    with MysqlServer(tmp_path / "mysql", tls=(ca, cert, key)) as server:
+    with MysqlServer(tmp_path / "mysql", "--bind-address=127.0.0.1,127.0.0.2", tls=(ca, cert, key)) as server:
         environment = {**settings_env, **server.login.environment(), "SOURCE_URL": api.url, "PATH": "/usr/bin:/bin"}
         program = Program(environment, aws, server.login)
         program.run(MYSQL_SSL_CA=str(ca))
         wrong = program("run", code=6, MYSQL_SSL_CA=str(other_ca)).lines[-1]["message"]
         assert str(other_ca) in wrong
         assert "certificate verify failed" in wrong
+        host = program("run", code=6, MYSQL_SSL_CA=str(ca), MYSQL_HOST="127.0.0.2").lines[-1]["message"]
+        assert "127.0.0.2" in host
+        assert "IP address mismatch" in host
         missing = program("run", code=6, MYSQL_SSL_CA=str(tmp_path / "nowhere.pem")).lines[-1]["message"]
         assert "nowhere.pem, which is no file" in missing
         nonsense = program("run", code=6, MYSQL_SSL_CA=__file__).lines[-1]["message"]
