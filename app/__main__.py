@@ -1,5 +1,6 @@
 """Settings to adapters to command to exit code: the only place where things are wired together."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -36,8 +37,9 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     request = cli.parse(sys.argv[1:])
     code = request if isinstance(request, int) else execute(request)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)  # nobody waits for a thread that still hangs on a socket
 
 
@@ -67,30 +69,38 @@ class _Command:
         self.interrupts = Interrupts(settings.run_timeout_s)
         self.logger = logger_to(lines_to, settings.log_level, settings.secrets)
         self.view = TerminalView(self.console) if self.on_terminal else None
-        self.tell = Telemetry(self.run.id, self.logger, self.interrupts.held, self.view)
+        self.tell = Telemetry(self.run.id, self.logger, self.interrupts, self.view)
 
     def execute(self) -> int:
 
         settings = self.settings
-        self.interrupts.install()
         with cloudwatch(self.logger, settings.log_group, self.run.id, settings.aws_region, settings.secrets):
             code = self._guarded()
+        with contextlib.suppress(BrokenPipeError):  # whoever read the output has left; the work is done all the same
+            self._print_result(code)
+        return code
+
+    def _print_result(self, code: int) -> None:
+        settings = self.settings
         if not self.on_terminal and not self.request.as_json and self.request.command != "plan":
             print_metrics(self.report, settings.environment, datetime.now(UTC))
         if self.request.as_json:
             result = {**dataclasses.asdict(self.report), "exit_code": code}
-            print(json.dumps(result, default=str, indent=1))  # noqa: T201
-        return code
+            print(blotted(json.dumps(result, default=str, indent=1), settings.secrets))  # noqa: T201
 
     def _guarded(self) -> int:
         """The command, with every way it may end told in one last line."""
         report = self.report
         try:
+            self.interrupts.install()
             with tempfile.TemporaryDirectory(prefix="spacex-pipeline-", ignore_cleanup_errors=True) as spool:
                 self._work(Path(spool))
         except PipelineError as error:
             self.interrupts.ignore()
             return self._failed(error.stage, blotted(str(error), self.settings.secrets), error.exit_code)
+        except BrokenPipeError:
+            self.interrupts.ignore()
+            return self._failed("", "whoever read the output has left", 1)
         except OSError as error:
             self.interrupts.ignore()
             return self._failed("", f"temporary files in {tempfile.gettempdir()}: {error}", 1)
@@ -115,9 +125,9 @@ class _Command:
         with warehouse:
             edges = pipeline.Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
             if request.command == "verify":
-                if found := pipeline.verify(edges, self.report):
+                if found := pipeline.verify(self.run, edges, self.report):
                     shown = "; ".join(found[:_NAMED]) + (f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
-                    raise StoresDisagree(f"not as published: {shown}", hint="a run repairs what it finds to differ")
+                    raise StoresDisagree(f"not as published: {shown}", hint="the next run repairs it")
                 self.report.state = "verified"
                 self._show_report()
             elif request.command == "plan":
@@ -132,6 +142,7 @@ class _Command:
                     self.interrupts.ignore()
                     self._record_failure(warehouse, error)
                     raise
+                self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
                 self._show_report()
                 self._show_frames(head)
 
@@ -190,7 +201,11 @@ class _Command:
     def _show_frames(self, head: pipeline.Head) -> None:
         """Five rows of each table on a terminal, shape and types of each as a log line elsewhere."""
         for name in TABLES:
-            some = frame(head(name, _ROWS_SHOWN))
+            try:
+                some = frame(head(name, _ROWS_SHOWN))
+            except PipelineError as error:
+                self.tell.warn(f"rows of {name} can't be shown: {error}")
+                continue
             rows = self.report.rows.get(name, 0)
             if self.view:
                 show_frame(self.console, name, some, rows)

@@ -98,11 +98,17 @@ def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...
 
 def _fits(found: FoundColumn, definition: str) -> str:
     """`fits`, `widen` or `refuse`."""
+    verdict = _fits_type(found, definition)
+    if "NOT NULL" not in definition and not found.nullable and verdict == "fits":
+        # NULL must be possible; but MODIFY to our type would narrow a column that is wider than it.
+        (base, width, _), (wanted, wanted_width, _) = _parts(found.type), _parts(definition)
+        return "widen" if base == wanted and (base in _INTEGERS or width == wanted_width) else "refuse"
+    return verdict
+
+
+def _fits_type(found: FoundColumn, definition: str) -> str:
     base, width, unsigned = _parts(found.type)
     wanted, wanted_width, _ = _parts(definition)
-    required = "NOT NULL" in definition
-    if not required and not found.nullable:
-        return "widen"  # NULL must be possible
     if wanted in _INTEGERS and base in _INTEGERS:
         if unsigned:
             return "refuse"
@@ -121,12 +127,15 @@ def _fits_text(found: FoundColumn, base: str, width: int | None, definition: str
     collation = re.search(r"COLLATE (\w+)", definition)
     if charset is None or collation is None or found.charset not in _CHARSETS:
         return "refuse"
+    smaller = _bytes(base, width) < _bytes(wanted, chars)
+    larger = _bytes(base, width) > _bytes(wanted, chars)
     narrow = _CHARSETS.index(found.charset) < _CHARSETS.index(charset[1])
-    if _bytes(base, width) < _bytes(wanted, chars) or narrow:
-        return "widen" if base != "char" or wanted == "char" else "refuse"
     # A wider character set is left alone, another order of the same one is not: it would make 'abc' and 'ABC' one key.
     same_order = found.collation == collation[1] or (found.charset != charset[1] and str(found.collation).endswith("_bin"))
-    return "fits" if same_order else "widen"
+    if not smaller and not narrow and same_order:
+        return "fits"
+    # MODIFY sets type, character set and order at once: it must make nothing narrower.
+    return "refuse" if larger or (base == "char" and wanted != "char") else "widen"
 
 
 def _parts(definition: str) -> tuple[str, int | None, bool]:

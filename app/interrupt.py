@@ -20,10 +20,12 @@ class Interrupts:
         """Listen to the signals and start the clock."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, self._receive)
-        signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
+        # Again each second: a library may take the exception for a fault of its own and go on.
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_s, 1)
 
     def ignore(self) -> None:
         """The run is over and its end shall be told whole: nothing interrupts that."""
+        self._pending = None
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
@@ -36,7 +38,11 @@ class Interrupts:
             yield
         finally:
             self._held = False
-        if self._pending:
+        self.check()
+
+    def check(self) -> None:
+        """Raise what arrived before and was held back, or swallowed by a library."""
+        if self._pending and not self._held:
             raise self._pending
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
@@ -44,7 +50,5 @@ class Interrupts:
             error: PipelineError = DeadlineExceeded(f"the run took over RUN_TIMEOUT_S, {self._timeout_s} s")
         else:
             error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
-        if self._held:
-            self._pending = error
-        else:
-            raise error
+        self._pending = self._pending or error
+        self.check()

@@ -11,7 +11,7 @@ import pymysql
 from pymysql.connections import Connection, MySQLResult
 from pymysql.constants import ER
 
-from app.errors import WarehouseError
+from app.errors import PipelineError, WarehouseError
 from app.settings import Settings
 
 CONNECT_TIMEOUT_S = 10
@@ -40,6 +40,9 @@ class _Result(MySQLResult):
                 for start in range(0, len(chunk), _PACKET_BYTES):
                     connection.write_packet(chunk[start : start + _PACKET_BYTES])
         except pymysql.MySQLError:
+            raise
+        except PipelineError:  # an interruption: a packet may be cut in two, nothing can follow it
+            connection._force_close()
             raise
         except Exception as error:  # noqa: BLE001  # the server must be told that the stream ends before the error goes on
             fault = error
@@ -134,6 +137,10 @@ class Session:
     def is_open(self) -> bool:
         """The connection was neither closed nor found dead."""
         return bool(self._connection.open)
+
+    def hurry(self, timeout_s: float) -> None:
+        """Wait no longer than this for any further answer."""
+        self._connection._read_timeout = self._connection._write_timeout = timeout_s  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Leave; the server frees the run lock and drops temporary tables."""

@@ -47,7 +47,7 @@ from app.records import (
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot
 from app.telemetry import Telemetry
-from app.transform import content_as_stored, transform
+from app.transform import conform, content_as_stored, transform
 from app.validate import validate
 
 _WRITERS = 8
@@ -73,7 +73,6 @@ class Derived:
     rejected: list[Rejected] = field(default_factory=list)
     lookups: dict[str, LookupUse] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
-    altered_in_mysql: set[str] = field(default_factory=set)
     newest_launch_utc: datetime | None = None
 
     @property
@@ -96,9 +95,7 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
     with tell.stage("lock"):
         warehouse.lock()
     with tell.stage("prepare"):
-        report.ddl, unknown_columns = warehouse.prepare()
-        last_run = warehouse.last_run()
-        warehouse.start(run)
+        last_run, report.ddl, unknown_columns = warehouse.prepare(run)
         tell.warn_if(unknown_columns, "columns that the schema does not know are left alone")
     pointer, held = look(edges, last_run)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
@@ -107,6 +104,9 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
     if trusted and is_intact(held) and held.manifest and all(e.archived for e in endpoints.values()):
         report.rows = _totals({key: f.rows for key, f in held.manifest.by_partition().items()})
         report.newest_launch_utc = held.manifest.newest_launch_utc
+        report.rejected, report.retained = held.manifest.rejected, len(held.manifest.retained_ids)
+        if report.rejected:
+            tell.warn(f"{report.rejected} launches are still rejected, {report.retained} keep their last good rows")
         report.stores_equal = True  # as far as counts and ETags tell; `verify` proves contents
         report.state = "unchanged"
         _warn_if_stale(report, run, stale_after_days, tell)
@@ -156,12 +156,14 @@ def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport)
         report.ddl = edges.warehouse.pending_ddl()
         last_run = edges.warehouse.last_run()
     _, held = look(edges, last_run)
-    trusted = is_trusted(held, run, edges.source.url) and not report.ddl
+    readable = not any(statement.startswith("ALTER") for statement in report.ddl)
+    # Tables that lack a column can't be read by the schema: what is retained then comes from the lake.
+    trusted = not readable or is_trusted(held, run, edges.source.url)
     endpoints = extract(edges, None, spool)
     derived = derive(run, edges, endpoints, held, spool, trusted=trusted)
     _fill(report, derived)
     with edges.telemetry.stage("reconcile"):
-        return derived, decide(run, edges, derived, held, limits, trusted=trusted)
+        return derived, decide(run, edges, derived, held, limits, trusted=trusted, readable=readable)
 
 
 def look(edges: Edges, last_run: LastRun) -> tuple[Pointer, Held]:
@@ -272,16 +274,21 @@ def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> Non
     if not wanted and not everything:
         return
     in_mysql = edges.warehouse.launch_ids() - derived.accepted
-    if everything:
-        wanted |= in_mysql
-    _add_rows(derived, edges.warehouse.rows_of(wanted & in_mysql))
-    altered = derived.altered_in_mysql = (wanted & in_mysql) - derived.retained
-    # Where the last run ended well MySQL has all that the lake has; otherwise the lake may know more.
-    if held.manifest is not None and (altered or not trusted):
-        files = [f for f in held.manifest.files if f.table == "launches"]
+    manifest = held.manifest
+    in_lake: set[str] = set()
+    if manifest is not None:
+        files = [f for f in manifest.files if f.table == "launches"]
         in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
-        _add_from_lake(derived, edges.lake, held.manifest, (in_lake if everything else in_lake & wanted) - derived.retained)
-    if lost := sorted(altered - derived.retained):
+    if everything:
+        wanted |= in_mysql | in_lake
+    # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
+    # be ahead of the manifest, and the lake fills in what was altered there.
+    if manifest is not None and trusted:
+        _add_from_lake(derived, edges.lake, manifest, wanted & in_lake)
+    _add_rows(derived, edges.warehouse.rows_of((wanted & in_mysql) - derived.retained))
+    if manifest is not None:
+        _add_from_lake(derived, edges.lake, manifest, (wanted & in_lake) - derived.retained)
+    if lost := sorted((wanted & in_mysql) - derived.retained):
         message = f"the last good rows of {_some(lost)} were altered in MySQL, and the lake has none"
         raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
 
@@ -291,7 +298,8 @@ def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[st
         return
     found: dict[str, pa.Table] = {}
     for name in TABLES:
-        parts = [lake.read(f.key, f.version_id) for f in manifest.files if f.table == name]
+        table = TABLES[name]
+        parts = [conform(table, lake.read(f.key, f.version_id)) for f in manifest.files if f.table == name]
         whole = pa.concat_tables([TABLES[name].arrow.empty_table(), *parts])
         found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
     _add_rows(derived, found)
@@ -303,14 +311,18 @@ def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
     derived.retained.update(rows["launches"]["launch_id"].to_pylist())
 
 
-def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits, *, trusted: bool) -> Plan:
-    """The plan, once the gate has let the data pass. Raises GateRefused."""
+def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits, *, trusted: bool, readable: bool = True) -> Plan:
+    """The plan, once the gate has let the data pass; `readable`: MySQL's tables have all columns. Raises GateRefused."""
     wanted = derived.snapshot.contents
     received = Received(wanted, len(derived.accepted), len(derived.rejected_launches), derived.lookups)
     if refused := gate(received, held, run, limits):
         raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
-    believed = trusted and not derived.altered_in_mysql
-    in_mysql = believed_in_mysql(held) if believed else edges.warehouse.contents(held.rows)
+    if not readable:
+        in_mysql = {key: Content(rows, "differs") for key, rows in held.rows.items()}
+    elif trusted and not derived.retained:  # what is retained may be so because MySQL was altered
+        in_mysql = believed_in_mysql(held)
+    else:
+        in_mysql = edges.warehouse.contents(held.rows)
     manifest = held.manifest
     rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (
         SCHEMA_VERSION,
@@ -331,12 +343,16 @@ def publish(
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
-        writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in plan.put]
+        writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in plan.gaining]
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
             report.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
             with edges.telemetry.stage("put") as put:
                 written = _results(writing, edges.telemetry)
+                # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
+                losing = [key for key in plan.put if key not in written]
+                writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in losing]
+                written |= _results(writing, edges.telemetry)
                 report.files_written = len(written)
                 put.update(files=len(written), bytes=sum(file.size for file, _ in written.values()))
             with edges.telemetry.stage("prove") as proven:
@@ -380,7 +396,7 @@ def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[Pa
         raise StoresDisagree("the stores do not hold what was sent: " + _some(found), hint="the merge was rolled back")
 
 
-def verify(edges: Edges, report: RunReport) -> list[str]:
+def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
     """Prove the published manifest: raw objects, every partition in S3 and in MySQL, by values; the differences.
 
     Raises PipelineError when it can't be proven either way.
@@ -391,6 +407,8 @@ def verify(edges: Edges, report: RunReport) -> list[str]:
         manifest = edges.lake.latest().manifest
         if manifest is None:
             raise LakeError("there is no manifest to verify", hint="run the pipeline first")
+        if manifest.schema_version != SCHEMA_VERSION:
+            raise LakeError(f"run {manifest.run_id} was published by schema version {manifest.schema_version}", hint="run first")
         objects = edges.lake.partitions()
     report.rows = _totals({key: f.rows for key, f in manifest.by_partition().items()})
     report.newest_launch_utc = manifest.newest_launch_utc
@@ -417,6 +435,10 @@ def verify(edges: Edges, report: RunReport) -> list[str]:
             )
             counts["partitions"] = len(files)
     report.stores_equal = not found
+    if found:  # a failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs
+        report.state, report.error = "failed", _some(found)
+        edges.warehouse.start(run)
+        edges.warehouse.finish(report)
     return list(dict.fromkeys(found))
 
 

@@ -41,10 +41,11 @@ class Received:
 
 @dataclass(frozen=True)
 class Plan:
-    """Partitions to load into MySQL and to put into S3, the years whose MySQL rows may go, the objects to delete."""
+    """Partitions to load and to put, those of `put` that gain rows, the years whose MySQL rows may go, objects to delete."""
 
     load: frozenset[PartitionKey]
     put: tuple[PartitionKey, ...]
+    gaining: tuple[PartitionKey, ...]
     scope: Mapping[str, set[int]]
     delete: Mapping[PartitionKey, StoredObject]
 
@@ -164,8 +165,9 @@ def reconcile(
 
     # Readers by path see a publication half done: a launch that moves shall be there twice for a moment, never nowhere.
     put = sorted((key for key in wanted if not is_kept(key)), key=lambda key: (-gain(key), key))
+    gaining = tuple(key for key in put if gain(key) > 0)
     delete = {key: stored for key, stored in held.objects.items() if key not in wanted}
-    return Plan(load, tuple(put), scope, delete)
+    return Plan(load, tuple(put), gaining, scope, delete)
 
 
 def differences(

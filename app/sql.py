@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.schema import Column, Kind, Table
-from app.transform import value_texts
+from app.transform import TINY, TINY_SCALE, value_texts
 
 LINEAGE = (("changed_run_id", Kind.KEY), ("changed_at", Kind.TIME))
 """Columns of MySQL only, outside every checksum: the run that last changed the row, and when it began."""
@@ -155,7 +155,10 @@ def select_rows(table: Table, ids: int) -> str:
 
 def _value_text(column: Column, alias: str) -> str:
     value = f"{alias}.{quoted(column.name)}"
-    if not pa.types.is_string(column.kind.value.arrow):
+    if column.kind is Kind.REAL:
+        tiny = f"ABS({value}) >= {TINY[0]:e} AND ABS({value}) < {TINY[1]:e}"
+        value = f"IF({tiny}, CONCAT('*', CAST({value} * {TINY_SCALE}e0 AS CHAR)), CAST({value} AS CHAR))"
+    elif not pa.types.is_string(column.kind.value.arrow):
         value = f"CAST({value} AS CHAR)"
     elif "ascii" in column.kind.value.mysql:
         value = f"CONVERT({value} USING utf8mb4)"

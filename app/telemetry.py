@@ -9,12 +9,13 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
 from app.errors import DeadlineExceeded, PipelineError
+from app.interrupt import Interrupts
 from app.records import RunReport
 from app.schema import TABLES
 
@@ -52,12 +53,12 @@ class Telemetry:
         self,
         run_id: str,
         logger: logging.Logger,
-        hold: Callable[[], AbstractContextManager[None]],
+        interrupts: Interrupts,
         view: View | None = None,
     ) -> None:
         self._run_id = run_id
         self._logger = logger
-        self._hold = hold
+        self._interrupts = interrupts
         self._view = view
         self._stages: list[str] = []
         self.warnings: list[str] = []
@@ -72,7 +73,10 @@ class Telemetry:
             self._view.stage(name, "")
         started = time.monotonic()
         try:
-            yield counts
+            try:
+                yield counts
+            finally:
+                self._interrupts.check()
         except PipelineError as error:
             error.stage = error.stage or name
             if isinstance(error, DeadlineExceeded) and name in _STAGE_EXIT_CODES and error.exit_code == 1:
@@ -106,7 +110,7 @@ class Telemetry:
 
     def uninterrupted(self) -> AbstractContextManager[None]:
         """A stretch that no signal cuts in two."""
-        return self._hold()
+        return self._interrupts.held()
 
 
 class JsonFormatter(logging.Formatter):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _HASH_HEX = 32
 _PLACES = 15  # beyond these MySQL writes an exponent
+TINY = (1e-15, 1e-4)
+"""Reals from the first to below the second: MySQL and MariaDB differ in whether they write these with an exponent."""
+TINY_SCALE = 2**50
+"""What such reals are multiplied by in the hashed text; a power of two, so that no digit changes."""
 
 
 def transform(rows: Rows) -> dict[str, pa.Table]:
@@ -48,7 +52,7 @@ def row_texts(table: Table, rows: pa.Table) -> pa.ChunkedArray:
     """The text that each row's hash covers."""
     parts = []
     for column in table.facts:
-        text = value_texts(column, rows[column.name])
+        text = _hashed_texts(column, rows[column.name])
         length = pc.binary_length(text).cast(pa.string())
         parts.append(pc.fill_null(pc.binary_join_element_wise(length, text, ":"), "-"))
     return pc.binary_join_element_wise(*parts, "")
@@ -63,6 +67,17 @@ def value_texts(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.kind is Kind.REAL:
         return _real_texts(values)
     return values.cast(pa.string())
+
+
+def _hashed_texts(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.kind is not Kind.REAL:
+        return value_texts(column, values)
+    size = pc.abs(values)
+    tiny = pc.and_(pc.greater_equal(size, TINY[0]), pc.less(size, TINY[1]))
+    if not pc.any(tiny).as_py():
+        return _real_texts(values)
+    scaled = pc.if_else(tiny, pc.multiply(values, float(TINY_SCALE)), values)
+    return pc.if_else(tiny, pc.binary_join_element_wise("*", _real_texts(scaled), ""), _real_texts(scaled))
 
 
 def _real_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -85,7 +100,7 @@ def real_text(value: float) -> str:
     digits = stripped.rstrip("0")
     if not digits:
         return "0"
-    if not -_PLACES < point <= _PLACES:
+    if not -_PLACES < point <= max(_PLACES, len(digits) - 1):  # with a fraction, 17 digits stand without an exponent
         tail = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{tail}e{point - 1}"
     if point <= 0:
@@ -93,6 +108,15 @@ def real_text(value: float) -> str:
     if point >= len(digits):
         return f"{sign}{digits}{'0' * (point - len(digits))}"
     return f"{sign}{digits[:point]}.{digits[point:]}"
+
+
+def conform(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows of a file, perhaps of an older schema, by the schema of today: columns that it lacks are null, the hashes new."""
+    facts = {
+        c.name: rows[c.name].cast(c.kind.value.arrow) if c.name in rows.column_names else pa.nulls(len(rows), c.kind.value.arrow)
+        for c in table.facts
+    }
+    return pa.table({**facts, "row_hash": row_hashes(table, pa.table(facts))}, schema=table.arrow)
 
 
 def content_of(rows: pa.Table) -> Content:

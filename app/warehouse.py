@@ -73,12 +73,22 @@ class MysqlWarehouse:
         """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._changes().ddl
 
-    def prepare(self) -> tuple[list[str], list[str]]:
-        """Make and widen tables; the DDL that ran, and the columns that nobody knows. Raises WarehouseError."""
+    def prepare(self, run: Run) -> tuple[LastRun, list[str], list[str]]:
+        """Write the run's row, make and widen tables; the last run, the DDL that ran, the columns that nobody knows.
+
+        The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. Raises
+        WarehouseError.
+        """
         changes = self._changes()
         for statement in changes.ddl:
-            self._session.execute(statement)
-        return changes.ddl, changes.unknown
+            if sql.quoted(sql.RUNS_TABLE) in statement:
+                self._session.execute(statement)
+        last_run = self.last_run()
+        self.start(run)
+        for statement in changes.ddl:
+            if sql.quoted(sql.RUNS_TABLE) not in statement:
+                self._session.execute(statement)
+        return last_run, changes.ddl, changes.unknown
 
     def _changes(self) -> drift.Changes:
         changes = drift.changes(self._found_tables())
@@ -146,6 +156,7 @@ class MysqlWarehouse:
         """Write how the run ended; over a new connection when the run's own was lost."""
         if not self._session.is_open:
             self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
+        self._session.hurry(_FINISH_TIMEOUT_S)
         rows = {
             table: {
                 "total": report.rows.get(table),
@@ -154,9 +165,11 @@ class MysqlWarehouse:
             for table in TABLES
         }
         self._session.execute(
-            "UPDATE `pipeline_runs` SET `state` = %s, `finished_at` = %s, `rows_by_table` = %s, `rejected` = %s, "
+            "UPDATE `pipeline_runs` SET `state` = IF(`state` = 'merged' AND %s = 'failed', 'merged', %s)"
+            ", `finished_at` = %s, `rows_by_table` = %s, `rejected` = %s, "
             "`stage_seconds` = %s, `error` = %s WHERE `run_id` = %s",
             [
+                report.state,
                 report.state,
                 _naive(datetime.now(UTC)),
                 json.dumps(rows) if report.rows else None,
@@ -274,7 +287,11 @@ class MysqlWarehouse:
 
     def _was_committed(self, run: Run) -> bool:
         self._session.close()
-        self._session = Session(self._settings, timeout_s=self._settings.run_timeout_s)
+        try:
+            self._session = Session(self._settings, timeout_s=self._settings.run_timeout_s)
+        except WarehouseError as error:
+            message = f"the answer to COMMIT was lost, and so it is not known whether it happened: {error}"
+            raise WarehouseError(message, hint="the next run finds out and repairs") from error
         # The server frees the old session's lock only when its transaction has ended one way or the other.
         if self._session.query("SELECT GET_LOCK(%s, 10)", [self._lock_name]) != [(1,)]:
             raise WarehouseError("the answer to COMMIT was lost and the lock with it", hint="the next run repairs it")

@@ -5,6 +5,7 @@ JSON asked for (a maintenance page, an empty body). Everything else ends the run
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,9 +90,10 @@ class HttpClient:
         `opening` is the byte that the JSON must begin with, `etag` makes the request conditional, `limit` is the most bytes
         that the caller takes, `post` is sent as JSON. Raises SourceError with the cause of the last attempt.
         """
+        deadline = time.monotonic() + self._timeouts.total_s
 
         def attempt() -> Answer:
-            return self._attempt(url, to, opening=opening, etag=etag, limit=limit, post=post)
+            return self._attempt(url, to, deadline, opening=opening, etag=etag, limit=limit, post=post)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_TransientError),
@@ -112,9 +114,16 @@ class HttpClient:
         self._on_retry(str(error), state.attempt_number, state.next_action.sleep if state.next_action else 0.0)
 
     def _attempt(
-        self, url: str, to: Path, *, opening: bytes, etag: str | None, limit: int | None, post: dict[str, Any] | None
+        self,
+        url: str,
+        to: Path,
+        deadline: float,
+        *,
+        opening: bytes,
+        etag: str | None,
+        limit: int | None,
+        post: dict[str, Any] | None,
     ) -> Answer:
-        deadline = time.monotonic() + self._timeouts.total_s
         headers = {"If-None-Match": etag} if etag else {}
         try:
             with self._session.request(
@@ -196,7 +205,7 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds to wait from either form of Retry-After; None when there is none that can be read."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"\s*\d{1,9}\s*", value, re.ASCII):
         return float(value)
     try:
         until = parsedate_to_datetime(value)

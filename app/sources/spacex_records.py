@@ -280,7 +280,7 @@ class SpacexParser:
             "launchpad_latitude": pad.latitude,
             "launchpad_longitude": pad.longitude,
             "payload_count": _count(launch.payloads),
-            "payload_mass_kg": fsum(masses) if masses else None,
+            "payload_mass_kg": _sum("payloads", masses),
             "payload_mass_known_count": None if launch.payloads is None else len(masses),
             "orbits": _json("payloads", launch.payloads, dict.fromkeys(p["orbit"] for p in payloads if p["orbit"])),
             "core_count": _count(launch.cores),
@@ -429,6 +429,13 @@ def _status(upcoming: bool | None, success: bool | None) -> str:
     if success is not None:
         return "success" if success else "failure"
     return "upcoming" if upcoming else "unknown"
+
+
+def _sum(path: str, values: list[float]) -> float | None:
+    try:
+        return fsum(values) if values else None
+    except OverflowError:
+        raise Unfit(path, values, "the sum of the masses is no finite number") from None
 
 
 def _count(values: list[Any] | None) -> int | None:

@@ -62,7 +62,10 @@ def test_h11_a_lost_answer_to_commit_is_looked_up_and_not_done_again(program: Pr
 
 
 class CommitSwallower:
-    """A proxy in front of MySQL that lets the first COMMIT through and cuts the connection instead of answering."""
+    """A proxy in front of MySQL that lets the first COMMIT through and cuts the connection instead of answering.
+
+    It has to read what passes, so it tells clients that the server has no TLS.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -92,8 +95,11 @@ class CommitSwallower:
             threading.Thread(target=self._pump, args=(server, client, cut, False), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket, cut: threading.Event, watch: bool) -> None:
+        greeted = watch
         try:
             while data := source.recv(1 << 16):
+                if not greeted:
+                    data, greeted = _without_tls(data), True
                 if watch and not self.swallowed and data[4:] == b"\x03COMMIT":
                     self.swallowed += 1
                     cut.set()
@@ -107,3 +113,11 @@ class CommitSwallower:
                 side.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
+
+
+def _without_tls(greeting: bytes) -> bytes:
+    """A server's first packet (protocol 10) with the capability CLIENT_SSL, 0x0800, taken out."""
+    capabilities = greeting.index(b"\0", 5) + 1 + 4 + 8 + 1  # after the version: thread id, salt, filler
+    changed = bytearray(greeting)
+    changed[capabilities + 1] &= ~0x08
+    return bytes(changed)
