@@ -85,6 +85,7 @@ def test_the_state_s_bucket(bootstrap: Terraform, other_account: Account) -> Non
     boot = Terraform(bootstrap.folder, bootstrap.environment | other_account.environment())
     boot("apply", "-auto-approve", "-input=false")
     bucket = boot("output", "-raw", "bucket").stdout
+    other_account.client("s3").delete_bucket_policy(Bucket=bucket)  # it demands TLS, and the emulator has none
     user = boot.folder.parent / "uses-backend"
     user.mkdir()
     shutil.copy(INFRA / "terraform/backend.tf.example", user / "backend.tf")

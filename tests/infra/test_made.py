@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from environment import REPOSITORY, VARIABLES, Applied
 
 # moto does not give back what it was given here. Nothing else may differ, and these in nothing else.
@@ -157,16 +158,22 @@ def test_the_schedule_s_call_is_one_that_ecs_takes(applied: Applied) -> None:
         if output == "verify_command":
             assert json.loads(options["--overrides"]) == {"containerOverrides": [{"name": "pipeline", "command": ["verify"]}]}
     scheduled = applied.account.client("scheduler").get_schedule(Name=f"{applied.name}-run", GroupName=applied.name)
-    network = scheduled["Target"]["EcsParameters"]["NetworkConfiguration"]["awsvpcConfiguration"]
-    values = {k.lower(): v for k, v in network.items()}
+    parameters = scheduled["Target"]["EcsParameters"]
+    network = {k.lower(): v for k, v in parameters["NetworkConfiguration"]["awsvpcConfiguration"].items()}
     ecs = applied.account.client("ecs")
     started = ecs.run_task(
         cluster=applied.name,
-        taskDefinition=applied.name,
-        networkConfiguration={"awsvpcConfiguration": {"subnets": values["subnets"], "securityGroups": values["securitygroups"]}},
+        taskDefinition=parameters["TaskDefinitionArn"],
+        capacityProviderStrategy=[{"capacityProvider": c["capacityProvider"]} for c in parameters["CapacityProviderStrategy"]],
+        networkConfiguration={
+            "awsvpcConfiguration": {"subnets": network["subnets"], "securityGroups": network["securitygroups"]},
+        },
     )
     assert not started["failures"]
     ecs.stop_task(cluster=applied.name, task=started["tasks"][0]["taskArn"])
+    ec2 = applied.account.client("ec2")  # AWS takes the task's interface away with it; moto leaves it, and in use
+    for interface in ec2.describe_network_interfaces()["NetworkInterfaces"]:
+        ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
 
 
 # --- the lake --------------------------------------------------------------------------------------------------------------
@@ -180,6 +187,8 @@ def test_the_bucket_keeps_and_hides(applied: Applied) -> None:
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     (deny,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    with pytest.raises(ClientError, match="403"):  # the emulator is spoken to without TLS
+        s3.put_object(Bucket=bucket, Key="launches/year=2020/launches.parquet", Body=b"")
 
 
 def test_nothing_current_ever_expires(applied: Applied) -> None:
