@@ -17,7 +17,8 @@ from rich.markup import escape
 
 from app import cli, pipeline
 from app.console import TerminalView, show_frame, show_plan, show_report
-from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree
+from app.edges import Edges
+from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree, some
 from app.interrupt import Interrupts
 from app.lake import S3Lake
 from app.reconcile import Limits, Plan
@@ -60,7 +61,7 @@ class _Command:
 
         self.request, self.settings = request, settings
         started_at = datetime.now(UTC)
-        self.run = Run(f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", started_at, settings.source)
+        self.run = Run(f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", started_at, settings.source, started_at)
         self.report = RunReport(self.run.id, self.run.source, started_at)
         self.console = Console(stderr=request.as_json, highlight=False)
         # Someone watches stdout, or, where the result goes there, stderr.
@@ -123,11 +124,10 @@ class _Command:
         with self.tell.stage("connect"):
             warehouse = MysqlWarehouse(settings)
         with warehouse:
-            edges = pipeline.Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
+            edges = Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
             if request.command == "verify":
                 if found := pipeline.verify(self.run, edges, self.report):
-                    shown = "; ".join(found[:_NAMED]) + (f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
-                    raise StoresDisagree(f"not as published: {shown}", hint="the next run repairs it")
+                    raise StoresDisagree(f"not as published: {some(found, _NAMED)}", hint="the next run repairs it")
                 self.report.state = "verified"
                 self._show_report()
             elif request.command == "plan":

@@ -29,6 +29,7 @@ _SHOWN_COLUMNS = {
     ],
     "launch_payloads": ["launch_id", "name", "type", "customers", "mass_kg", "orbit"],
     "launch_failures": ["launch_id", "time_s", "altitude_km", "reason"],
+    "launch_changes": ["launch_id", "changed_at", "column", "old", "new"],
     "launch_crew": ["launch_id", "crew_id", "name", "role"],
 }
 

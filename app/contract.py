@@ -28,7 +28,11 @@ def contract() -> str:
             lines.append(f"| `{c.name}` | {c.kind.value.arrow} | {mysql} | {null} | {c.meaning} |")
         lines.append("")
     lineage = ", ".join(f"`{name}`" for name, _ in LINEAGE)
-    lines += [f"MySQL alone has {lineage}: the run that last changed the row, and when it began. Outside every checksum.", ""]
+    lines += [
+        f"MySQL alone has {lineage} beside the rows of all but `launch_changes`: the run that last changed the row, and when it "
+        "began. Outside every checksum.",
+        "",
+    ]
     lines += ["## Not kept as columns", "", "| field | why |", "|---|---|"]
     lines += [f"| `{name}` | {why} |" for name, why in NOT_KEPT.items()]
     return "\n".join([*lines, ""])

@@ -4,6 +4,16 @@ A base error carries the stage it ended and a hint for the person who repairs it
 the operator does, not by which library raised them.
 """
 
+from collections.abc import Iterable
+
+_NAMED = 5
+
+
+def some(names: Iterable[str], most: int = _NAMED) -> str:
+    """The first of many names, for a message, and how many more there are."""
+    every = list(names)
+    return "; ".join(every[:most]) + (f"; and {len(every) - most} more" if len(every) > most else "")
+
 
 class PipelineError(Exception):
     """A run ended for a known reason; `str()` says what happened, where, and what to do."""

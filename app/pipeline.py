@@ -1,19 +1,18 @@
 """One run, top to bottom: the diagram of the design as a function."""
 
-import contextlib
+import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from app import __version__
-from app.errors import GateRefused, LakeError, PipelineError, StoresDisagree
+from app.derive import Derived, derive, workers
+from app.edges import Edges
+from app.errors import GateRefused, LakeError, PipelineError, StoresDisagree, some
 from app.reconcile import (
     Held,
     Limits,
@@ -32,54 +31,18 @@ from app.records import (
     Endpoint,
     Lake,
     LastRun,
-    LookupUse,
     Manifest,
     Merge,
     PartitionKey,
     Pointer,
-    Rejected,
     Run,
     RunReport,
-    Source,
-    Warehouse,
     WrittenFile,
 )
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot
 from app.telemetry import Telemetry
-from app.transform import conform, content_as_stored, transform
-from app.validate import validate
-
-_WRITERS = 8
-_NAMED = 5  # ids shown in a message
-
-
-@dataclass(frozen=True)
-class Edges:
-    """The three systems that a run works with, and what it tells of itself."""
-
-    source: Source
-    lake: Lake
-    warehouse: Warehouse
-    telemetry: Telemetry
-
-
-@dataclass
-class Derived:
-    """What the launches of one answer came to."""
-
-    snapshot: Snapshot
-    accepted: set[str] = field(default_factory=set)
-    rejected: list[Rejected] = field(default_factory=list)
-    lookups: dict[str, LookupUse] = field(default_factory=dict)
-    retained: set[str] = field(default_factory=set)
-    newest_launch_utc: datetime | None = None
-
-    @property
-    def rejected_launches(self) -> list[Rejected]:
-        """The rejects that are launches; the others are look-up records."""
-        return [r for r in self.rejected if r.endpoint == "launches"]
-
+from app.transform import content_as_stored
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
@@ -155,9 +118,11 @@ def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport)
     with edges.telemetry.stage("prepare"):
         report.ddl = edges.warehouse.pending_ddl()
         last_run = edges.warehouse.last_run()
-    _, held = look(edges, last_run)
+    # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.
     readable = not any(statement.startswith("ALTER") for statement in report.ddl)
-    # Tables that lack a column can't be read by the schema: what is retained then comes from the lake.
+    if not readable:
+        last_run = dataclasses.replace(last_run, merged_id=None)
+    _, held = look(edges, last_run)
     trusted = not readable or is_trusted(held, run, edges.source.url)
     endpoints = extract(edges, None, spool)
     derived = derive(run, edges, endpoints, held, spool, trusted=trusted)
@@ -202,113 +167,6 @@ def archive(
         }
         archived = {name: future.result() for name, future in kept.items()}
         return archived, {**endpoints, **{name: future.result() for name, future in whole.items()}}
-
-
-def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool) -> Derived:
-    """Validate and transform every launch, and add the last good rows of those that can't be used."""
-    tell = edges.telemetry
-    with tell.stage("validate") as counts:
-        superseded: set[int] = set()
-        derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
-        if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
-            tell.warn(f"{len(again)} launches came twice, the last counts: {_some(again.values())}")
-            superseded = set(again)
-            derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
-        _retain(derived, edges, held, trusted=trusted)
-        derived.snapshot.close()
-        counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
-    for reject in derived.rejected[:_NAMED]:
-        where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
-        tell.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
-    if len(derived.rejected) > _NAMED:
-        tell.warn(f"{len(derived.rejected)} records rejected in all; each is in quarantine with its reason")
-    for kind, use in derived.lookups.items():
-        if use.known_ids < use.ids:
-            tell.warn(f"{kind}: {use.known_ids} of {use.ids} ids are known; facts of the others are null")
-    return derived
-
-
-def _read_launches(
-    run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], skip: set[int], folder: Path
-) -> tuple[Derived, dict[int, str]]:
-    """All launches but those at the places to skip; and the places that hold an earlier record of an id, with the id."""
-    parser = edges.source.parser(endpoints)
-    derived = Derived(Snapshot(folder))
-    seen: dict[str, int] = {}
-    earlier: dict[int, str] = {}
-    unknown: Counter[str] = Counter()
-    notes: Counter[str] = Counter()
-    for batch in edges.source.launches(endpoints["launches"]):
-        checked = validate(((i, raw) for i, raw in batch if i not in skip), parser)
-        for index, launch_id in _ids_in_order(checked.indexes, checked.ids, checked.rejected):
-            if launch_id in seen:
-                earlier[seen[launch_id]] = launch_id
-            seen[launch_id] = index
-        derived.accepted.update(checked.ids)
-        derived.rejected += checked.rejected
-        unknown += checked.unknown_fields
-        notes += checked.notes
-        tables = transform(checked.rows)
-        for name, rows in tables.items():
-            derived.snapshot.add(name, rows)
-        derived.newest_launch_utc = _newest(derived.newest_launch_utc, tables["launches"], run.started_at)
-        edges.telemetry.progress(f"{len(seen)} launches")
-    derived.rejected += parser.rejected
-    derived.lookups = parser.lookup_use()
-    if not earlier:
-        edges.telemetry.warn_if(sorted(unknown), "fields that the contract does not know")
-        for note, times in sorted(notes.items()):
-            edges.telemetry.warn(f"{note} ({times} launches)")
-    return derived, earlier
-
-
-def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) -> list[tuple[int, str]]:
-    return sorted([*zip(indexes, ids, strict=True), *((r.index, r.id) for r in rejected if r.id)])
-
-
-def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> None:
-    """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
-    rejects = derived.rejected_launches
-    wanted = {r.id for r in rejects if r.id} - derived.accepted
-    everything = any(r.id is None for r in rejects)
-    if not wanted and not everything:
-        return
-    in_mysql = edges.warehouse.launch_ids() - derived.accepted
-    manifest = held.manifest
-    in_lake: set[str] = set()
-    if manifest is not None:
-        files = [f for f in manifest.files if f.table == "launches"]
-        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
-    if everything:
-        wanted |= in_mysql | in_lake
-    # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
-    # be ahead of the manifest, and the lake fills in what was altered there.
-    if manifest is not None and trusted:
-        _add_from_lake(derived, edges.lake, manifest, wanted & in_lake)
-    _add_rows(derived, edges.warehouse.rows_of((wanted & in_mysql) - derived.retained))
-    if manifest is not None:
-        _add_from_lake(derived, edges.lake, manifest, (wanted & in_lake) - derived.retained)
-    if lost := sorted((wanted & in_mysql) - derived.retained):
-        message = f"the last good rows of {_some(lost)} were altered in MySQL, and the lake has none"
-        raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
-
-
-def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
-    if not ids:
-        return
-    found: dict[str, pa.Table] = {}
-    for name in TABLES:
-        table = TABLES[name]
-        parts = [conform(table, lake.read(f.key, f.version_id)) for f in manifest.files if f.table == name]
-        whole = pa.concat_tables([TABLES[name].arrow.empty_table(), *parts])
-        found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
-    _add_rows(derived, found)
-
-
-def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
-    for name, found in rows.items():
-        derived.snapshot.add(name, found)
-    derived.retained.update(rows["launches"]["launch_id"].to_pylist())
 
 
 def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits, *, trusted: bool, readable: bool = True) -> Plan:
@@ -393,7 +251,7 @@ def _read_back(lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey
 def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge) -> None:
     in_mysql = merge.contents(plan.touched)
     if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
-        raise StoresDisagree("the stores do not hold what was sent: " + _some(found), hint="the merge was rolled back")
+        raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
 
 
 def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
@@ -436,7 +294,7 @@ def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
             counts["partitions"] = len(files)
     report.stores_equal = not found
     if found:  # a failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs
-        report.state, report.error = "failed", _some(found)
+        report.state, report.error = "failed", some(found)
         edges.warehouse.start(run)
         edges.warehouse.finish(report)
     return list(dict.fromkeys(found))
@@ -459,18 +317,6 @@ def _fault(future: "Future[None]") -> PipelineError | None:
     return None
 
 
-@contextlib.contextmanager
-def workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads for S3; when the run fails nobody waits for what they had still to do."""
-    pool = ThreadPoolExecutor(_WRITERS)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
 def _fill(report: RunReport, derived: Derived) -> None:
     report.rows = _totals({key: content.rows for key, content in derived.snapshot.contents.items()})
     report.rejected = len(derived.rejected_launches)
@@ -482,20 +328,8 @@ def _totals(rows: Mapping[PartitionKey, int]) -> dict[str, int]:
     return {table: sum(n for (name, _), n in rows.items() if name == table) for table in TABLES}
 
 
-def _newest(before: datetime | None, launches: pa.Table, now: datetime) -> datetime | None:
-    """The newest launch that is over, of those seen before and these."""
-    over = pc.and_(pc.not_equal(launches["status"], "upcoming"), pc.less_equal(launches["date_utc"], pa.scalar(now)))
-    newest = pc.max(launches["date_utc"].filter(over)).as_py()
-    return max((t for t in (before, newest) if t is not None), default=None)
-
-
 def _warn_if_stale(report: RunReport, run: Run, stale_after_days: int, tell: Telemetry) -> None:
     newest = report.newest_launch_utc
-    if newest and (run.started_at - newest).days > stale_after_days:
-        age = (run.started_at - newest).days
+    if newest and (run.as_of - newest).days > stale_after_days:
+        age = (run.as_of - newest).days
         tell.warn(f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}")
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    return "; ".join(every[:_NAMED]) + (f"; and {len(every) - _NAMED} more" if len(every) > _NAMED else "")

@@ -77,6 +77,25 @@ def is_intact(held: Held) -> bool:
     return same_objects and {k: f.rows for k, f in files.items()} == dict(held.rows)
 
 
+def is_mysql_ahead(held: Held) -> bool:
+    """Whether MySQL holds more than the manifest names: a run committed there and ended before it could publish."""
+    merged = held.last_run.merged_id
+    # Ids begin with the time; an older one is that of a database that was restored from a backup.
+    return merged is not None and (held.manifest is None or merged > held.manifest.run_id)
+
+
+def is_followed(held: Held, run: Run) -> bool:
+    """Whether what changes is news of launches: what is held came from the same source by the same code."""
+    manifest, last = held.manifest, held.last_run
+    if is_mysql_ahead(held):
+        before, versions = last.merged_source, last.merged_versions
+    elif manifest is not None:
+        before, versions = manifest.source, (manifest.schema_version, manifest.transform_version)
+    else:
+        return False
+    return before == run.source and versions == (SCHEMA_VERSION, TRANSFORM_VERSION)
+
+
 def believed_in_mysql(held: Held) -> dict[PartitionKey, Content]:
     """What the manifest says that MySQL holds; partitions with another row count are known to differ."""
     files = held.manifest.by_partition() if held.manifest else {}

@@ -21,11 +21,12 @@ PartitionKey = tuple[str, int]
 
 @dataclass(frozen=True)
 class Run:
-    """One run's identity, given to it and never invented inside."""
+    """One run's identity, given to it and never invented inside; `as_of` is when what it publishes was fetched."""
 
     id: str
     started_at: datetime
     source: str
+    as_of: datetime
 
 
 class _Frozen(BaseModel):
@@ -180,11 +181,12 @@ class Pointer:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run that `pipeline_runs` knows, and the newest one that merged."""
+    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions."""
 
-    state: str | None
-    merged_id: str | None
-    merged_source: str | None
+    state: str | None = None
+    merged_id: str | None = None
+    merged_source: str | None = None
+    merged_versions: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,7 @@ class Warehouse(Protocol):
     def contents(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Content]: ...
     def launch_ids(self) -> set[str]: ...
     def rows_of(self, ids: Iterable[str]) -> dict[str, pa.Table]: ...
+    def rows_of_years(self, table: str, years: Iterable[int]) -> pa.Table: ...
     def merge(
         self, run: Run, staged: Mapping[str, Iterable[pa.Table]], scope: Mapping[str, set[int]]
     ) -> AbstractContextManager[Merge]: ...

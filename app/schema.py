@@ -244,7 +244,26 @@ LAUNCH_CREW = Table(
     ),
 )
 
-TABLES: dict[str, Table] = {t.name: t for t in (LAUNCHES, LAUNCH_CORES, LAUNCH_PAYLOADS, LAUNCH_FAILURES, LAUNCH_CREW)}
+LAUNCH_CHANGES = Table(
+    "launch_changes",
+    ("launch_id", "run_id", "column"),
+    "One column of `launches` that one run found changed; rows are added and never altered",
+    (
+        _LAUNCH_ID,
+        Column("run_id", _K, "The run that found it", required=True),
+        Column("changed_at", _TIME, "When that run began, UTC", required=True),
+        Column("column", _K, "The column; launch_id for a launch that came (old is null) or went (new is null)", required=True),
+        Column("old", _P, "The value before, as text; flags are 0 and 1"),
+        Column("new", _P, "The value after, as text"),
+        Column("launch_year", _I, "Year of the launch's date_utc after the change; the partition", required=True),
+        _TAIL[1],
+    ),
+)
+
+SNAPSHOT: dict[str, Table] = {t.name: t for t in (LAUNCHES, LAUNCH_CORES, LAUNCH_PAYLOADS, LAUNCH_FAILURES, LAUNCH_CREW)}
+"""The tables that hold what the source said last, by name."""
+
+TABLES: dict[str, Table] = {**SNAPSHOT, LAUNCH_CHANGES.name: LAUNCH_CHANGES}
 """All canonical tables, by name, in the order in which they are written."""
 
 NOT_KEPT: dict[str, str] = {

@@ -20,7 +20,7 @@ class Snapshot:
         folder.mkdir(parents=True)
         self.contents: dict[PartitionKey, Content] = {}
         self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
-        self._writers = {name: pa.ipc.new_file(str(path), TABLES[name].arrow) for name, path in self._paths.items()}
+        self._writers: dict[str, pa.RecordBatchFileWriter] = {}
         self._slices: dict[PartitionKey, list[tuple[int, int, int]]] = {}  # batch, offset, rows
         self._batches = dict.fromkeys(TABLES, 0)
 
@@ -28,6 +28,9 @@ class Snapshot:
         """Take up some rows of one table."""
         if not rows.num_rows:
             return
+        if table not in self._writers:
+            assert not self._paths[table].exists()  # a table that was closed is complete
+            self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
         batch = rows.sort_by("launch_year").combine_chunks().to_batches()[0]
         self._writers[table].write_batch(batch)
         years, hashes = batch.column("launch_year"), batch.column("row_hash")
@@ -38,9 +41,10 @@ class Snapshot:
         self._batches[table] += 1
 
     def close(self) -> None:
-        """No more rows: they can be read now."""
+        """No more rows for the tables that have some: they can be read now."""
         for writer in self._writers.values():
             writer.close()
+        self._writers.clear()
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
@@ -49,9 +53,11 @@ class Snapshot:
     def partition(self, key: PartitionKey) -> pa.Table:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes."""
         table = TABLES[key[0]]
+        if key not in self._slices:
+            return table.arrow.empty_table()
         with pa.OSFile(str(self._paths[table.name])) as file:
             reader = pa.ipc.open_file(file)
-            parts = [reader.get_batch(i).slice(offset, length) for i, offset, length in self._slices.get(key, [])]
+            parts = [reader.get_batch(i).slice(offset, length) for i, offset, length in self._slices[key]]
         whole = pa.Table.from_batches(parts, table.arrow)
         return whole.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
 

@@ -8,11 +8,17 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.schema import Column, Kind, Table
+from app.schema import SNAPSHOT, Column, Kind, Table
 from app.transform import TINY, TINY_SCALE, value_texts
 
 LINEAGE = (("changed_run_id", Kind.KEY), ("changed_at", Kind.TIME))
 """Columns of MySQL only, outside every checksum: the run that last changed the row, and when it began."""
+
+
+def lineage(table: Table) -> tuple[tuple[str, Kind], ...]:
+    """The lineage columns of a table; rows that never change name their run as a fact."""
+    return LINEAGE if table.name in SNAPSHOT else ()
+
 
 RUNS_TABLE = "pipeline_runs"
 RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
@@ -40,7 +46,7 @@ def quoted(name: str) -> str:
 def column_definitions(table: Table) -> dict[str, str]:
     """The MySQL type of each column of a canonical table, lineage included."""
     types = {c.name: c.kind.value.mysql + (" NOT NULL" if c.required else "") for c in table.columns}
-    return types | {name: kind.value.mysql for name, kind in LINEAGE}
+    return types | {name: kind.value.mysql for name, kind in lineage(table)}
 
 
 def create_table(name: str, columns: Iterable[tuple[str, str]], key: Iterable[str], *, year: bool) -> str:
@@ -89,10 +95,10 @@ def load_lines(table: Table, rows: pa.Table) -> bytes:
 
 
 def insert_new(table: Table) -> str:
-    """Staged rows that the target lacks; parameters: run id, time."""
+    """Staged rows that the target lacks; parameters: the lineage."""
     names = [c.name for c in table.columns]
-    columns = ", ".join(quoted(n) for n in [*names, *(n for n, _ in LINEAGE)])
-    values = ", ".join([*(f"s.{quoted(n)}" for n in names), "%s", "%s"])
+    columns = ", ".join(quoted(n) for n in [*names, *(n for n, _ in lineage(table))])
+    values = ", ".join([*(f"s.{quoted(n)}" for n in names), *(["%s"] * len(lineage(table)))])
     return (
         f"INSERT INTO {quoted(table.name)} ({columns}) SELECT {values} FROM {quoted(stage_name(table))} AS s "
         f"LEFT JOIN {quoted(table.name)} AS t ON {_same_key(table)} WHERE t.{quoted(table.key[0])} IS NULL"
@@ -100,9 +106,9 @@ def insert_new(table: Table) -> str:
 
 
 def update_changed(table: Table) -> str:
-    """Staged rows whose facts, as the target holds them, hash otherwise; parameters: run id, time."""
+    """Staged rows whose facts, as the target holds them, hash otherwise; parameters: the lineage."""
     sets = [f"t.{quoted(c.name)} = s.{quoted(c.name)}" for c in table.columns if c.name not in table.key]
-    sets += [f"t.{quoted(name)} = %s" for name, _ in LINEAGE]
+    sets += [f"t.{quoted(name)} = %s" for name, _ in lineage(table)]
     return (
         f"UPDATE {quoted(table.name)} AS t JOIN {quoted(stage_name(table))} AS s ON {_same_key(table)} "
         f"SET {', '.join(sets)} WHERE t.`row_hash` <> s.`row_hash` OR {stored_hash(table, 't')} <> s.`row_hash`"
@@ -151,6 +157,13 @@ def select_rows(table: Table, ids: int) -> str:
     """All canonical columns of the rows of so many launches."""
     columns = ", ".join(quoted(c.name) for c in table.columns)
     return f"SELECT {columns} FROM {quoted(table.name)} WHERE `launch_id` IN ({', '.join(['%s'] * ids)})"
+
+
+def select_years(table: Table, years: Iterable[int]) -> str:
+    """All canonical columns of the rows of the given years."""
+    columns = ", ".join(quoted(c.name) for c in table.columns)
+    listed = ", ".join(str(int(y)) for y in sorted(years))
+    return f"SELECT {columns} FROM {quoted(table.name)} WHERE `launch_year` IN ({listed})"
 
 
 def _value_text(column: Column, alias: str) -> str:

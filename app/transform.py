@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.records import Content, Rows
-from app.schema import TABLES, Column, Kind, Table
+from app.schema import SNAPSHOT, Column, Kind, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def transform(rows: Rows) -> dict[str, pa.Table]:
     """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
     return {
         table.name: with_hashes(table, {c.name: [row.get(c.name) for row in rows[table.name]] for c in table.facts})
-        for table in TABLES.values()
+        for table in SNAPSHOT.values()
     }
 
 

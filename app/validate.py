@@ -7,14 +7,14 @@ from pydantic import ValidationError
 
 from app.fields import Unfit, readable_id
 from app.records import Checked, Parser, Rejected
-from app.schema import TABLES
+from app.schema import SNAPSHOT
 
 _SHOWN_CHARS = 80
 
 
 def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
     """The verdict on one batch of launch records, each given with its place in the answer."""
-    checked = Checked(rows={table: [] for table in TABLES})
+    checked = Checked(rows={table: [] for table in SNAPSHOT})
     for index, raw in batch:
         try:
             rows = parser.parse(raw, checked)

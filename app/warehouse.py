@@ -19,7 +19,7 @@ from app import __version__, drift, sql
 from app.errors import LockHeld, WarehouseError
 from app.mysql import Session
 from app.records import Content, LastRun, Merged, PartitionKey, Run, RunReport
-from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION, Kind, Table
+from app.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
 from app.settings import Settings
 from app.transform import with_hashes
 
@@ -143,14 +143,18 @@ class MysqlWarehouse:
         try:
             newest = self._session.query("SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1")
             merged = self._session.query(
-                "SELECT `run_id`, `source` FROM `pipeline_runs` WHERE `state` IN ('merged', 'published') "
+                "SELECT `run_id`, `source`, `schema_version`, `transform_version` FROM `pipeline_runs` "
+                "WHERE `state` IN ('merged', 'published') "
                 "ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
             )
         except WarehouseError as error:
             if _code(error) == _UNKNOWN_TABLE:
-                return LastRun(None, None, None)
+                return LastRun()
             raise
-        return LastRun(newest[0][0] if newest else None, *(merged[0] if merged else (None, None)))
+        if not newest or not merged:
+            return LastRun(newest[0][0] if newest else None)
+        run_id, source, *versions = merged[0]
+        return LastRun(newest[0][0], run_id, source, (versions[0], versions[1]))
 
     def finish(self, report: RunReport) -> None:
         """Write how the run ended; over a new connection when the run's own was lost."""
@@ -210,7 +214,7 @@ class MysqlWarehouse:
         wanted = sorted(ids)
         found: dict[str, pa.Table] = {}
         altered: set[str] = set()
-        for table in TABLES.values():
+        for table in SNAPSHOT.values():
             rows: list[tuple[Any, ...]] = []
             for start in range(0, len(wanted), _IDS_A_QUERY):
                 some = wanted[start : start + _IDS_A_QUERY]
@@ -222,6 +226,14 @@ class MysqlWarehouse:
             name: rows.filter(pc.invert(pc.is_in(rows["launch_id"], pa.array(sorted(altered), pa.string()))))
             for name, rows in found.items()
         }
+
+    def rows_of_years(self, table: str, years: Iterable[int]) -> pa.Table:
+        """All rows of some years of a table, as stored: the hashes beside them too."""
+        parts = [TABLES[table].arrow.empty_table()]
+        for year in sorted(years):
+            rows, stored = _as_stored(TABLES[table], self._query_if_there(sql.select_years(TABLES[table], [year])))
+            parts.append(rows.set_column(rows.schema.get_field_index("row_hash"), parts[0].field("row_hash"), stored))
+        return pa.concat_tables(parts)
 
     def _query_if_there(self, statement: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         try:
@@ -270,7 +282,7 @@ class MysqlWarehouse:
         self._session.load(sql.load(table), stream(), lambda: sent)
 
     def _merge_table(self, table: Table, run: Run, years: set[int]) -> Merged:
-        lineage = [run.id, _naive(run.started_at)]
+        lineage = [run.id, _naive(run.as_of)][: len(sql.lineage(table))]
         updated = self._session.execute(sql.update_changed(table), lineage)
         inserted = self._session.execute(sql.insert_new(table), lineage)
         deleted = self._session.execute(sql.delete_gone(table, years)) if years else 0

@@ -19,6 +19,7 @@ KEYS = {
     "launch_payloads": ("launch_id", "position"),
     "launch_failures": ("launch_id", "position"),
     "launch_crew": ("launch_id", "position"),
+    "launch_changes": ("launch_id", "run_id", "column"),
 }
 ONLY_IN_MYSQL = {"changed_run_id", "changed_at"}
 ONLY_IN_PATH = {"year"}

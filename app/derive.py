@@ -1,0 +1,228 @@
+"""From the answers of a source to the snapshot that both stores shall hold: what came, and what is carried over."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.changes import Difference, difference, launch_changes
+from app.edges import Edges
+from app.errors import StoresDisagree, some
+from app.reconcile import Held, is_followed, is_mysql_ahead
+from app.records import (
+    Content,
+    Endpoint,
+    Lake,
+    LookupUse,
+    Manifest,
+    Rejected,
+    Run,
+    WrittenFile,
+)
+from app.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT, Table
+from app.snapshot import Snapshot
+from app.transform import conform, row_hashes, transform
+from app.validate import validate
+
+_WORKERS = 8
+_NAMED = 5  # rejects that are warned of one by one
+
+
+@dataclass
+class Derived:
+    """What the launches of one answer came to."""
+
+    snapshot: Snapshot
+    accepted: set[str] = field(default_factory=set)
+    rejected: list[Rejected] = field(default_factory=list)
+    lookups: dict[str, LookupUse] = field(default_factory=dict)
+    retained: set[str] = field(default_factory=set)
+    newest_launch_utc: datetime | None = None
+
+    @property
+    def rejected_launches(self) -> list[Rejected]:
+        """The rejects that are launches; the others are look-up records."""
+        return [r for r in self.rejected if r.endpoint == "launches"]
+
+
+def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool) -> Derived:
+    """Validate and transform every launch, and add the last good rows of those that can't be used."""
+    tell = edges.telemetry
+    with tell.stage("validate") as counts:
+        superseded: set[int] = set()
+        derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
+        if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
+            tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
+            superseded = set(again)
+            derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
+        _retain(derived, edges, held, trusted=trusted)
+        derived.snapshot.close()
+        counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
+    with tell.stage("history") as counts:
+        derived.snapshot.add(LAUNCH_CHANGES.name, _history(edges, held))
+        if is_followed(held, run):
+            news = launch_changes(run, changes_of(edges, held, derived.snapshot, LAUNCHES))
+            derived.snapshot.add(LAUNCH_CHANGES.name, news)
+            counts["changes"] = news.num_rows
+        derived.snapshot.close()
+    for reject in derived.rejected[:_NAMED]:
+        where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
+        tell.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
+    if len(derived.rejected) > _NAMED:
+        tell.warn(f"{len(derived.rejected)} records rejected in all; each is in quarantine with its reason")
+    for kind, use in derived.lookups.items():
+        if use.known_ids < use.ids:
+            tell.warn(f"{kind}: {use.known_ids} of {use.ids} ids are known; facts of the others are null")
+    return derived
+
+
+def _read_launches(
+    run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], skip: set[int], folder: Path
+) -> tuple[Derived, dict[int, str]]:
+    """All launches but those at the places to skip; and the places that hold an earlier record of an id, with the id."""
+    parser = edges.source.parser(endpoints)
+    derived = Derived(Snapshot(folder))
+    seen: dict[str, int] = {}
+    earlier: dict[int, str] = {}
+    unknown: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for batch in edges.source.launches(endpoints["launches"]):
+        checked = validate(((i, raw) for i, raw in batch if i not in skip), parser)
+        for index, launch_id in _ids_in_order(checked.indexes, checked.ids, checked.rejected):
+            if launch_id in seen:
+                earlier[seen[launch_id]] = launch_id
+            seen[launch_id] = index
+        derived.accepted.update(checked.ids)
+        derived.rejected += checked.rejected
+        unknown += checked.unknown_fields
+        notes += checked.notes
+        tables = transform(checked.rows)
+        for name, rows in tables.items():
+            derived.snapshot.add(name, rows)
+        derived.newest_launch_utc = _newest(derived.newest_launch_utc, tables["launches"], run.as_of)
+        edges.telemetry.progress(f"{len(seen)} launches")
+    derived.rejected += parser.rejected
+    derived.lookups = parser.lookup_use()
+    if not earlier:
+        edges.telemetry.warn_if(sorted(unknown), "fields that the contract does not know")
+        for note, times in sorted(notes.items()):
+            edges.telemetry.warn(f"{note} ({times} launches)")
+    return derived, earlier
+
+
+def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) -> list[tuple[int, str]]:
+    return sorted([*zip(indexes, ids, strict=True), *((r.index, r.id) for r in rejected if r.id)])
+
+
+def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> None:
+    """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
+    rejects = derived.rejected_launches
+    wanted = {r.id for r in rejects if r.id} - derived.accepted
+    everything = any(r.id is None for r in rejects)
+    if not wanted and not everything:
+        return
+    in_mysql = edges.warehouse.launch_ids() - derived.accepted
+    manifest = held.manifest
+    in_lake: set[str] = set()
+    if manifest is not None:
+        files = [f for f in manifest.files if f.table == "launches"]
+        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
+    if everything:
+        wanted |= in_mysql | in_lake
+    # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
+    # be ahead of the manifest, and the lake fills in what was altered there.
+    if manifest is not None and trusted:
+        _add_from_lake(derived, edges.lake, manifest, wanted & in_lake)
+    _add_rows(derived, edges.warehouse.rows_of((wanted & in_mysql) - derived.retained))
+    if manifest is not None:
+        _add_from_lake(derived, edges.lake, manifest, (wanted & in_lake) - derived.retained)
+    if lost := sorted((wanted & in_mysql) - derived.retained):
+        message = f"the last good rows of {some(lost)} were altered in MySQL, and the lake has none"
+        raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
+
+
+def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
+    if not ids:
+        return
+    found: dict[str, pa.Table] = {}
+    for name, table in SNAPSHOT.items():
+        whole = _read_files(lake, table, [f for f in manifest.files if f.table == name])
+        found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
+    _add_rows(derived, found)
+
+
+def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
+    for name, found in rows.items():
+        derived.snapshot.add(name, found)
+    derived.retained.update(rows["launches"]["launch_id"].to_pylist())
+
+
+def _history(edges: Edges, held: Held) -> pa.Table:
+    """All rows of `launch_changes`: they only ever become more."""
+    name = LAUNCH_CHANGES.name
+    rows = LAUNCH_CHANGES.arrow.empty_table()
+    if held.manifest:
+        rows = _read_files(edges.lake, LAUNCH_CHANGES, [f for f in held.manifest.files if f.table == name])
+    if is_mysql_ahead(held):
+        in_mysql = edges.warehouse.rows_of_years(name, [year for table, year in held.rows if table == name])
+        sound = in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(LAUNCH_CHANGES, in_mysql)))
+        return pa.concat_tables([rows, difference(LAUNCH_CHANGES, rows, sound).added])
+    return rows
+
+
+def changes_of(edges: Edges, held: Held, snapshot: Snapshot, table: Table) -> Difference:
+    """What the snapshot changes in a table, against what the stores held last; only partitions that differ are read."""
+    new = {year: content for (name, year), content in snapshot.contents.items() if name == table.name}
+    files = {f.year: f for f in held.manifest.files if f.table == table.name} if held.manifest else {}
+    if is_mysql_ahead(held):
+        keys = [key for key in held.rows if key[0] == table.name]
+        old = {year: content for (_, year), content in edges.warehouse.contents(keys).items()}
+    else:
+        old = {year: Content(file.rows, file.digest) for year, file in files.items()}
+    parts = [(table.arrow.empty_table(), table.arrow.empty_table())]
+    for year in sorted(old.keys() | new.keys()):
+        if old.get(year) == new.get(year):
+            continue
+        if is_mysql_ahead(held):
+            before = edges.warehouse.rows_of_years(table.name, [year])
+        else:
+            before = _read_files(edges.lake, table, [files[year]] if year in files else [])
+        after = snapshot.partition((table.name, year))
+        # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
+        parts.append((_without(before, after), _without(after, before)))
+    return difference(table, pa.concat_tables([o for o, _ in parts]), pa.concat_tables([n for _, n in parts]))
+
+
+def _without(rows: pa.Table, others: pa.Table) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows["row_hash"], others["row_hash"].combine_chunks())))
+
+
+def _read_files(lake: Lake, table: Table, files: Iterable[WrittenFile]) -> pa.Table:
+    with workers() as pool:
+        parts = pool.map(lambda file: conform(table, lake.read(file.key, file.version_id)), files)
+        return pa.concat_tables([table.arrow.empty_table(), *parts])
+
+
+@contextlib.contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads for S3; when the run fails nobody waits for what they had still to do."""
+    pool = ThreadPoolExecutor(_WORKERS)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _newest(before: datetime | None, launches: pa.Table, now: datetime) -> datetime | None:
+    """The newest launch that is over, of those seen before and these."""
+    over = pc.and_(pc.not_equal(launches["status"], "upcoming"), pc.less_equal(launches["date_utc"], pa.scalar(now)))
+    newest = pc.max(launches["date_utc"].filter(over)).as_py()
+    return max((t for t in (before, newest) if t is not None), default=None)
