@@ -58,7 +58,7 @@ class _TransientError(Exception):
 
 
 class HttpClient:
-    """Fetches JSON with deadlines and retries. `sleep` and `on_retry` are given, so that tests need not wait."""
+    """Fetches JSON with deadlines and retries. `sleep` is given, so that tests need not wait; `warn` is told of each retry."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class HttpClient:
         *,
         headers: dict[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        on_retry: Callable[[str, int, float], None] = lambda *_: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": f"spacex-pipeline/{__version__}", "Accept": "application/json"})
         self._session.headers.update(headers or {})
         self._sleep = sleep
-        self._on_retry = on_retry
+        self._warn = warn
 
     def fetch(
         self,
@@ -111,7 +111,8 @@ class HttpClient:
 
     def _announce(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._on_retry(str(error), state.attempt_number, state.next_action.sleep if state.next_action else 0.0)
+        wait_s = state.next_action.sleep if state.next_action else 0.0
+        self._warn(f"attempt {state.attempt_number} failed, next in {wait_s:.1f} s: {error}")
 
     def _attempt(
         self,

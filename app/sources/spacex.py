@@ -1,11 +1,12 @@
 """The r-spacex API: its endpoints, fetched once a run, whole or in pages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from app.errors import SourceError
 from app.records import ArchivedEndpoint, Body, Endpoint
+from app.settings import Settings
 from app.sources.bodies import read_page, read_records
 from app.sources.http import HttpClient
 from app.sources.pages import Pages, Shifted, settled
@@ -17,6 +18,11 @@ BATCH_SIZE = 2000
 PAGE_SIZE = 1000
 # A larger list is read page by page, so that a cut costs a page and not the whole.
 LIST_LIMIT_BYTES = 16 << 20
+
+
+def make(settings: Settings, warn: Callable[[str], None]) -> "SpacexSource":
+    """The source by the settings."""
+    return SpacexSource(HttpClient(warn=warn), settings.source_url or DEFAULT_URL, settings.spacex_api_version)
 
 
 class SpacexSource:
