@@ -23,6 +23,7 @@ from app.reconcile import (
     differences,
     gate,
     is_intact,
+    is_source_change,
     is_trusted,
     reconcile,
 )
@@ -216,7 +217,8 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
                 tell.warn(f"{len(again)} launches came twice, the last counts: {_some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
-        _retain(derived, edges, held, trusted=trusted)
+        if not is_source_change(held, run):  # the tables hold one source, never a mixture
+            _retain(derived, edges, held, trusted=trusted)
         derived.snapshot.close()
         counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
     for reject in derived.rejected[:_NAMED]:
