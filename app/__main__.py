@@ -61,8 +61,7 @@ class _Command:
 
         self.request, self.settings = request, settings
         started_at = datetime.now(UTC)
-        self.run = Run(f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", started_at, settings.source, started_at)
-        self.report = RunReport(self.run.id, self.run.source, started_at)
+        run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.console = Console(stderr=request.as_json, highlight=False)
         # Someone watches stdout, or, where the result goes there, stderr.
         self.on_terminal = self.console.is_terminal
@@ -70,7 +69,10 @@ class _Command:
         self.interrupts = Interrupts(settings.run_timeout_s)
         self.logger = logger_to(lines_to, settings.log_level, settings.secrets)
         self.view = TerminalView(self.console) if self.on_terminal else None
-        self.tell = Telemetry(self.run.id, self.logger, self.interrupts, self.view)
+        self.tell = Telemetry(run_id, self.logger, self.interrupts, self.view)
+        self.source = make_source(settings, self.tell.warn)
+        self.run = Run(run_id, started_at, self.source.name, started_at)
+        self.report = RunReport(self.run.id, self.run.source, started_at)
 
     def execute(self) -> int:
 
@@ -124,7 +126,7 @@ class _Command:
         with self.tell.stage("connect"):
             warehouse = MysqlWarehouse(settings)
         with warehouse:
-            edges = Edges(make_source(settings, self._retried), lake, warehouse, self.tell)
+            edges = Edges(self.source, lake, warehouse, self.tell)
             if request.command == "verify":
                 if found := pipeline.verify(self.run, edges, self.report):
                     raise StoresDisagree(f"not as published: {some(found, _NAMED)}", hint="the next run repairs it")
@@ -175,9 +177,6 @@ class _Command:
     def _complete(self) -> None:
         self.report.warnings = self.tell.warnings
         self.report.stage_seconds = self.tell.stage_seconds
-
-    def _retried(self, message: str, attempt: int, wait_s: float) -> None:
-        self.tell.warn(f"attempt {attempt} failed, next in {wait_s:.1f} s: {message}")
 
     def _show_report(self) -> None:
         self._complete()

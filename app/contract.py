@@ -29,7 +29,7 @@ def contract() -> str:
         lines.append("")
     lineage = ", ".join(f"`{name}`" for name, _ in LINEAGE)
     lines += [
-        f"MySQL alone has {lineage} (not in `launch_changes`): the last run that changed the row, and its time. Outside every checksum.",
+        f"MySQL alone has {lineage} (not in `launch_changes`): the run that last changed the row, and when. In no checksum.",
         "",
     ]
     lines += ["## Not kept as columns", "", "| field | why |", "|---|---|"]

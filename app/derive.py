@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from app.changes import Difference, difference, launch_changes
 from app.edges import Edges
 from app.errors import StoresDisagree, some
-from app.reconcile import Held, is_followed, is_mysql_ahead
+from app.reconcile import Held, is_followed, is_mysql_ahead, is_source_change
 from app.records import (
     Content,
     Endpoint,
@@ -58,10 +58,12 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
         superseded: set[int] = set()
         derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
-            tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
+            if not endpoints["launches"].base:  # changes replace what they come on top of
+                tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
-        _retain(derived, edges, held, trusted=trusted)
+        if not is_source_change(held, run):  # the tables hold one source, never a mixture
+            _retain(derived, edges, held, trusted=trusted)
         derived.snapshot.close()
         counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
     with tell.stage("history") as counts:

@@ -63,6 +63,12 @@ def _whole(value: Any) -> Any:
     return int(value) if type(value) is float and value.is_integer() and abs(value) <= 2**53 else value
 
 
+def _number_key(value: Any) -> str:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise ValueError("not a whole number")
+    return str(value)
+
+
 def _reference(value: Any) -> Any:
     if isinstance(value, dict) or (isinstance(value, str) and _KEY.fullmatch(value)):
         return value
@@ -74,6 +80,8 @@ def _limited(kind: Kind) -> StringConstraints:
 
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=f"^{_KEY.pattern}$")]
+NumberKey = Annotated[str, PlainValidator(_number_key)]
+"""A number as the text of a key."""
 Label = Annotated[str, _limited(Kind.LABEL)]
 Text = Annotated[str, _limited(Kind.TEXT)]
 Prose = Annotated[str, _limited(Kind.PROSE)]

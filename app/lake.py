@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class S3Lake:
         """Keep what the API sent; what an earlier run kept is not kept again. Raises LakeError."""
         if endpoint.archived:
             return endpoint.archived.model_copy(update={"etag": endpoint.etag})
-        objects = []
+        objects = [*endpoint.base.objects] if endpoint.base else []
         for number, body in enumerate(endpoint.bodies, 1):
             key = f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
             packed = body.path.with_name(body.path.name + ".gz")
@@ -119,18 +120,22 @@ class S3Lake:
                 put = self._call("PutObject", key, Body=file, ContentType="application/gzip")
             packed.unlink()
             objects.append(RawObject(key=key, version_id=self._version(put), sha256=body.sha256, size=body.size))
-        return ArchivedEndpoint(etag=endpoint.etag, objects=objects)
+        return ArchivedEndpoint(etag=endpoint.etag, objects=objects, progress=endpoint.progress)
 
     def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint:
-        """An endpoint with the bodies that an earlier run archived, checked against their digests. Raises LakeError."""
-        assert endpoint.archived
+        """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.
+
+        Raises LakeError.
+        """
+        earlier = endpoint.base or endpoint.archived
+        assert earlier
         bodies = []
-        for number, raw in enumerate(endpoint.archived.objects, 1):
-            path = spool / f"{endpoint.name}-{number}.json"
+        for number, raw in enumerate(earlier.objects, 1):
+            path = spool / f"{endpoint.name}-{number}.archived.json"
             with path.open("wb") as file:
                 self._restore_into(raw, file)
             bodies.append(Body(path, raw.sha256, raw.size))
-        return Endpoint(endpoint.name, endpoint.etag, tuple(bodies), endpoint.archived)
+        return replace(endpoint, bodies=(*bodies, *endpoint.bodies))
 
     def check_raw(self, raw: RawObject) -> None:
         """Read an archived object and compare it with its digest. Raises LakeError."""

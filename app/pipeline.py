@@ -151,19 +151,20 @@ def extract(edges: Edges, manifest: Manifest | None, spool: Path) -> dict[str, E
             edges.telemetry.progress(endpoint.name)
         counts["bytes"] = sum(body.size for e in endpoints.values() for body in e.bodies)
         counts["unchanged_endpoints"] = sum(e.archived is not None for e in endpoints.values())
+        counts["changes_only"] = sum(e.base is not None for e in endpoints.values())
     return endpoints
 
 
 def archive(
     run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], spool: Path
 ) -> tuple[dict[str, ArchivedEndpoint], dict[str, Endpoint]]:
-    """Keep what came, fetch back what did not come because it was not modified."""
+    """Keep what came, fetch back what did not come because it was not modified or not asked for."""
     with workers() as pool:
         kept = {name: pool.submit(edges.lake.archive, run, endpoint) for name, endpoint in endpoints.items()}
         whole = {
             name: pool.submit(edges.lake.restore, endpoint, spool)
             for name, endpoint in endpoints.items()
-            if endpoint.archived and not endpoint.bodies
+            if endpoint.base or (endpoint.archived and not endpoint.bodies)
         }
         archived = {name: future.result() for name, future in kept.items()}
         return archived, {**endpoints, **{name: future.result() for name, future in whole.items()}}

@@ -109,18 +109,25 @@ def gate(received: Received, held: Held, run: Run, limits: Limits) -> list[str]:
     """Reasons not to publish what was received; none when it is sound."""
     if received.accepted + received.rejected == 0:
         return ["0 launches received: an empty answer is never published"]
+    if is_source_change(held, run):  # with another source's tables there is nothing to compare
+        return [*([] if limits.accept_source_change else [_source_change(held, run)]), *_rejects(received, limits)]
     return [
-        *_source_change(held, run, limits),
         *_rejects(received, limits),
         *([] if limits.accept_shrink else [*_shrinks(received, held, limits), *_worse_lookups(received, held, limits)]),
     ]
 
 
-def _source_change(held: Held, run: Run, limits: Limits) -> list[str]:
-    before = held.manifest.source if held.manifest else held.last_run.merged_source
-    if before in (None, run.source) or limits.accept_source_change:
-        return []
-    return [f"the tables hold launches of source {before}, this is {run.source} (--accept-source-change replaces them)"]
+def is_source_change(held: Held, run: Run) -> bool:
+    """Whether the stores hold launches of another source than this run's."""
+    return _source(held) not in (None, run.source)
+
+
+def _source(held: Held) -> str | None:
+    return held.manifest.source if held.manifest else held.last_run.merged_source
+
+
+def _source_change(held: Held, run: Run) -> str:
+    return f"the tables hold launches of source {_source(held)}, this is {run.source} (--accept-source-change replaces them)"
 
 
 def _rejects(received: Received, limits: Limits) -> list[str]:

@@ -45,11 +45,21 @@ class RawObject(_Frozen):
     size: int
 
 
+class Progress(_Frozen):
+    """How far an API that can tell changes has been read."""
+
+    full_at: datetime  # when everything was read last
+    total: int  # how many records there were then
+    changed_at: datetime  # the newest change received since
+    changed_ids: list[str]  # the records that changed at that very instant, and may do so again
+
+
 class ArchivedEndpoint(_Frozen):
-    """All bodies of one endpoint that a snapshot rests on."""
+    """All bodies of one endpoint that a snapshot rests on, later ones before earlier ones where they hold the same record."""
 
     etag: str | None
     objects: list[RawObject]
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +75,16 @@ class Body:
 class Endpoint:
     """What one endpoint answered: its bodies in order, or none after a 304.
 
-    `archived` is set when the answer is what an earlier run archived already: a 304, or the same bytes.
+    `archived` is set when the answer is what an earlier run archived already: a 304, or the same bytes. `base` is set when the
+    bodies hold changes only: they come on top of what an earlier run archived.
     """
 
     name: str
     etag: str | None
     bodies: tuple[Body, ...]
     archived: ArchivedEndpoint | None = None
+    base: ArchivedEndpoint | None = None
+    progress: Progress | None = None
 
     @classmethod
     def answered(cls, name: str, etag: str | None, bodies: tuple[Body, ...], before: ArchivedEndpoint | None) -> "Endpoint":
@@ -244,7 +257,7 @@ class Source(Protocol):
     url: str
 
     def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
-        """Every endpoint's answer, spooled; `previous` makes the requests conditional."""
+        """Every endpoint's answer, spooled; `previous` makes the requests conditional, or lets changes do."""
 
     def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches, each with its place in the answer."""

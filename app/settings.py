@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,7 +13,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.errors import SettingsError
 
 
+def _source(value: str) -> str:
+    from app import sources  # the sources need the settings first
+
+    if not sources.is_source(value):
+        raise ValueError(f"must be one of {', '.join(sources.known())}")
+    return value
+
+
 def _base_url(value: str) -> str:
+    if not value:
+        return value
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an address that begins with http:// or https://")
@@ -30,11 +41,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    source: Literal["spacex"] = Field("spacex", description="which API")
-    source_url: Annotated[str, AfterValidator(_base_url)] = Field(
-        "https://api.spacexdata.com", description="base address of the API"
-    )
+    source: Annotated[str, AfterValidator(_source)] = Field("spacex", description="which API")
+    source_url: Annotated[str, AfterValidator(_base_url)] = Field("", description="the API's address; empty: its public one")
     spacex_api_version: Literal["v4", "v5"] = Field("v5", description="version of the launches endpoint")
+    launch_library_token: SecretStr = Field(SecretStr(""), description="token of Launch Library 2, which raises its limit")
+    launch_library_provider_id: int = Field(121, ge=1, description="whose launches Launch Library 2 is asked for")
+    full_snapshot_days: int = Field(7, ge=1, le=3650, description="most days between two readings of everything")
     s3_bucket: str = Field(min_length=3, description="bucket; must be versioned")
     s3_prefix: Annotated[str, AfterValidator(_prefix)] = Field("", description="prefix of every key")
     mysql_host: str = Field(min_length=1, description="MySQL server")
@@ -51,15 +63,22 @@ class Settings(BaseSettings):
     max_shrink_ratio: float = Field(0.10, ge=0, le=1, description="gate: most of a table that may vanish")
     stale_after_days: int = Field(30, ge=1, description="warn when the newest past launch is older")
 
-    @field_validator("mysql_password")
+    @field_validator("mysql_password", "launch_library_token")
     @classmethod
-    def _one_password(cls, value: SecretStr) -> SecretStr:
+    def _one_secret(cls, value: SecretStr) -> SecretStr:
         try:
             whole = json.loads(value.get_secret_value())
         except ValueError:
             return value
         if isinstance(whole, dict):
             raise ValueError("is a whole JSON secret; in the task definition name its key (arn:…:password::)")
+        return value
+
+    @field_validator("launch_library_token")
+    @classmethod
+    def _one_word(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[!-~]*", value.get_secret_value()):
+            raise ValueError("must be one word without spaces or line ends: it goes into a header")
         return value
 
     @field_validator("mysql_ssl_ca", mode="before")
@@ -75,7 +94,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed."""
-        return (self.mysql_password.get_secret_value(),)
+        return (self.mysql_password.get_secret_value(), self.launch_library_token.get_secret_value())
 
 
 def load_settings() -> Settings:

@@ -11,6 +11,7 @@ from app.records import Endpoint
 
 _CHUNK_CHARS = 1 << 20
 _HINT = "what was sent is kept in the raw archive"
+_LISTS = ("docs", "results")  # what APIs call the list in a page
 _decoder = json.JSONDecoder()
 
 
@@ -25,8 +26,8 @@ class Unreadable:
 def read_records(endpoint: Endpoint, batch_size: int) -> Iterator[list[tuple[int, Any]]]:
     """An endpoint's records in batches, each with its place in the whole answer.
 
-    A body is either one JSON array or one page, an object whose `docs` is the array. Raises SourceError when it is neither, or
-    no JSON in UTF-8. A record beyond Python's limits comes as `Unreadable`.
+    A body is either one JSON array or one page, an object that holds the array (`read_page`). Raises SourceError when it is
+    neither, or no JSON in UTF-8. A record beyond Python's limits comes as `Unreadable`.
     """
     batch: list[tuple[int, Any]] = []
     for numbered in enumerate(_all_records(endpoint)):
@@ -43,7 +44,7 @@ def _all_records(endpoint: Endpoint) -> Iterator[Any]:
         try:
             with body.path.open(encoding="utf-8-sig", newline="") as file:
                 if _is_page(body.path):
-                    yield from read_page(body.path)["docs"]
+                    yield from read_page(body.path)[1]
                 else:
                     yield from _elements(file)
         except UnicodeDecodeError as error:
@@ -55,12 +56,49 @@ def _all_records(endpoint: Endpoint) -> Iterator[Any]:
             raise SourceError(message, hint=_HINT) from error
 
 
-def read_page(path: Path) -> dict[str, Any]:
-    """One page as an object. Raises ValueError when it is none, or has no list `docs`."""
-    page = json.loads(path.read_bytes())
-    if not isinstance(page, dict) or not isinstance(page.get("docs"), list):
-        raise ValueError("no object with a list 'docs'")
-    return page
+def read_page(path: Path) -> tuple[dict[str, Any], list[Any]]:
+    """One page: its fields, and the records in its list. Raises ValueError when it is no object, or has no such list.
+
+    A record beyond Python's limits comes as `Unreadable` here too.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    page: dict[str, Any] = {}
+    at, opener = _after_space(text, 0), "{"
+    while not (opener == "," and text.startswith("}", at)):
+        if not text.startswith(opener, at):
+            raise json.JSONDecodeError(f"{opener!r} expected", text, at)
+        at = _after_space(text, at + 1)
+        if opener == "{" and text.startswith("}", at):
+            break
+        name, at = _decoder.raw_decode(text, at)
+        at = _after_space(text, at)
+        if not isinstance(name, str) or not text.startswith(":", at):
+            raise json.JSONDecodeError("a name and ':' expected", text, at)
+        page[name], at = _field(text, _after_space(text, at + 1))
+        at, opener = _after_space(text, at), ","
+    if text[at + 1 :].strip():
+        raise json.JSONDecodeError("text after the page", text, at + 1)
+    for name in _LISTS:
+        if isinstance(page.get(name), list):
+            return page, page[name]
+    raise ValueError(f"no object with a list {' or '.join(map(repr, _LISTS))}")
+
+
+def _field(text: str, at: int) -> tuple[Any, int]:
+    """One field's value and where it ends; a list is read record by record."""
+    if not text.startswith("[", at):
+        try:
+            return _decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    values: list[Any] = []
+    opener = "["
+    while True:
+        value, at = _next(text, at, opener)
+        if value is _END:
+            return values, at
+        values.append(value)
+        opener = ","
 
 
 def _is_page(path: Path) -> bool:

@@ -26,7 +26,7 @@ ATTEMPTS = 4
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 TOTAL_TIMEOUT_S = 120.0  # one answer, all its attempts and waits
-MAX_WAIT_S = 30.0  # a longer Retry-After is cut to this
+MAX_WAIT_S = 30.0  # a longer Retry-After is cut to this; with 429 it ends the run: asking earlier would be refused again
 _TRANSIENT_STATUS = frozenset({408, 425, 429})
 _CHUNK_BYTES = 1 << 16
 
@@ -58,7 +58,7 @@ class _TransientError(Exception):
 
 
 class HttpClient:
-    """Fetches JSON with deadlines and retries. `sleep` and `on_retry` are given, so that tests need not wait."""
+    """Fetches JSON with deadlines and retries. `sleep` is given, so that tests need not wait; `warn` is told of each retry."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class HttpClient:
         *,
         headers: dict[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        on_retry: Callable[[str, int, float], None] = lambda *_: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": f"spacex-pipeline/{__version__}", "Accept": "application/json"})
         self._session.headers.update(headers or {})
         self._sleep = sleep
-        self._on_retry = on_retry
+        self._warn = warn
 
     def fetch(
         self,
@@ -111,7 +111,8 @@ class HttpClient:
 
     def _announce(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._on_retry(str(error), state.attempt_number, state.next_action.sleep if state.next_action else 0.0)
+        wait_s = state.next_action.sleep if state.next_action else 0.0
+        self._warn(f"attempt {state.attempt_number} failed, next in {wait_s:.1f} s: {error}")
 
     def _attempt(
         self,
@@ -194,7 +195,11 @@ def _wait(state: tenacity.RetryCallState) -> float:
 def _check_status(response: requests.Response) -> None:
     status = response.status_code
     if status in _TRANSIENT_STATUS or status >= requests.codes.internal_server_error:
-        raise _TransientError(f"HTTP {status} {response.reason}", _retry_after(response.headers.get("Retry-After")))
+        wait_s = _retry_after(response.headers.get("Retry-After"))
+        if status == requests.codes.too_many_requests and wait_s is not None and wait_s > MAX_WAIT_S:
+            message = f"{response.url}: HTTP {status} {response.reason}: no request is taken for {wait_s:.0f} s"
+            raise SourceError(message, hint="not waited for, and not tried again: run it again then")
+        raise _TransientError(f"HTTP {status} {response.reason}", wait_s)
     if status == requests.codes.no_content:
         raise _TransientError("HTTP 204: no content where a list was asked for")
     if status != requests.codes.ok:

@@ -1,13 +1,15 @@
 """The r-spacex API: its endpoints, fetched once a run, whole or in pages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from app.errors import SourceError
 from app.records import ArchivedEndpoint, Body, Endpoint
+from app.settings import Settings
 from app.sources.bodies import read_page, read_records
 from app.sources.http import HttpClient
+from app.sources.pages import Pages, Shifted, settled
 from app.sources.spacex_records import LOOKUPS, SpacexParser
 
 DEFAULT_URL = "https://api.spacexdata.com"
@@ -16,7 +18,11 @@ BATCH_SIZE = 2000
 PAGE_SIZE = 1000
 # A larger list is read page by page, so that a cut costs a page and not the whole.
 LIST_LIMIT_BYTES = 16 << 20
-_READINGS = 3  # of a paged list that changes while it is read
+
+
+def make(settings: Settings, warn: Callable[[str], None]) -> "SpacexSource":
+    """The source by the settings."""
+    return SpacexSource(HttpClient(warn=warn), settings.source_url or DEFAULT_URL, settings.spacex_api_version)
 
 
 class SpacexSource:
@@ -61,49 +67,25 @@ class SpacexSource:
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
-        fault = ""
-        for _ in range(_READINGS):
-            try:
-                return self._read_pages(name, f"{url}/query", spool)
-            except _Shifted as error:
-                fault = str(error)
-        raise SourceError(f"{url}/query: {fault}", hint=f"read {_READINGS} times; the list changes while it is read")
+        return settled(f"{url}/query", lambda: self._read_pages(name, f"{url}/query", spool))
 
     def _read_pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
-        bodies: list[Body] = []
-        ids: set[str] = set()
-        received, total = 0, None
+        pages = Pages()
         while True:
-            number = len(bodies) + 1
+            number = len(pages.bodies) + 1
             # Sorted by id: no ties, and a launch that is added or moved in time shifts no other.
             options = {"page": number, "limit": PAGE_SIZE, "sort": {"_id": 1}}
             query = {"query": {}, "options": options}
             answer = self._client.fetch(url, spool / f"{name}-{number}.json", opening=b"{", post=query)
             assert answer.body  # fetched without limit or ETag
             try:
-                page = read_page(answer.body.path)
+                page, docs = read_page(answer.body.path)
             except ValueError as error:
                 raise SourceError(f"{url}: page {number} can't be read: {error}") from error
-            docs = page["docs"]
-            bodies.append(answer.body)
             if page.get("page") != number:
-                raise _Shifted(f"page {number} was asked for, page {page.get('page')} came")
-            if total is not None and page.get("totalDocs") != total:
-                raise _Shifted(f"the total changed from {total} to {page.get('totalDocs')} at page {number}")
-            total = page.get("totalDocs")
-            received += len(docs)
-            found = [doc["id"] for doc in docs if isinstance(doc, dict) and isinstance(doc.get("id"), str)]
-            if len(set(found)) < len(found) or not ids.isdisjoint(found):
-                raise _Shifted(f"page {number} holds ids twice, or again")
-            ids.update(found)
+                raise Shifted(f"page {number} was asked for, page {page.get('page')} came")
+            pages.add(answer.body, docs, page.get("totalDocs"))
             if page.get("hasNextPage") is not True:
-                break
+                return pages.close()
             if not docs:
-                raise _Shifted(f"page {number} is empty but more should follow")
-        if received != total:
-            raise _Shifted(f"{received} records came where the API states {total}")
-        return tuple(bodies)
-
-
-class _Shifted(Exception):
-    """The pages do not add up to one state of the list."""
+                raise Shifted(f"page {number} is empty but more should follow")

@@ -4,43 +4,39 @@ Facts come from its documentation and from recorded answers. v4 and v5 differ in
 `/query` may put whole objects where the lists have ids. All of it ends in the same rows.
 """
 
-from math import fsum
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.fields import Flag, Integer, Key, Label, Prose, Real, Reference, Text, Time, Unfit, as_json_array
 from app.records import Checked, LookupUse, Rejected, Row, Rows
 from app.sources.bodies import Unreadable
+from app.sources.derived import Record, core_facts, count, name_unknown_fields, payload_facts
 from app.validate import path_of, rejection
 
 _PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="allow")  # what is not declared is named once a run, never an error
-
-
-class _Fairings(_Record):
+class _Fairings(Record):
     reused: Flag | None = None
     recovery_attempt: Flag | None = None
     recovered: Flag | None = None
     ships: list[Reference] | None = None
 
 
-class _Patch(_Record):
+class _Patch(Record):
     small: Text | None = None
     large: Text | None = None
 
 
-class _Reddit(_Record):
+class _Reddit(Record):
     campaign: Text | None = None
     launch: Text | None = None
     media: Text | None = None
     recovery: Text | None = None
 
 
-class _Links(_Record):
+class _Links(Record):
     patch: _Patch | None = None
     reddit: _Reddit | None = None
     flickr: Any = None
@@ -51,13 +47,13 @@ class _Links(_Record):
     wikipedia: Text | None = None
 
 
-class _Failure(_Record):
+class _Failure(Record):
     time: Integer | None = None
     altitude: Real | None = None
     reason: Prose | None = None
 
 
-class _CoreUse(_Record):
+class _CoreUse(Record):
     core: Reference | None = None
     flight: Integer | None = None
     gridfins: Flag | None = None
@@ -69,12 +65,12 @@ class _CoreUse(_Record):
     landpad: Reference | None = None
 
 
-class _CrewUse(_Record):
+class _CrewUse(Record):
     crew: Reference
     role: Label | None = None
 
 
-class _Launch(_Record):
+class _Launch(Record):
     id: Key
     flight_number: Integer | None = None
     name: Label | None = None
@@ -234,7 +230,7 @@ class SpacexParser:
             for i, f in enumerate(launch.failures or ())
         ]
         row = self._launch_row(launch, cores, payloads, checked)
-        _name_unknown_fields(launch, checked)
+        name_unknown_fields(launch, checked)
         return {
             "launches": [row],
             "launch_cores": cores,
@@ -246,7 +242,6 @@ class SpacexParser:
     def _launch_row(self, launch: _Launch, cores: list[Row], payloads: list[Row], checked: Checked) -> Row:
         rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", _Rocket)
         pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", _Launchpad)
-        masses = [p["mass_kg"] for p in payloads if p["mass_kg"] is not None]
         links = launch.links or _Links()
         patch, reddit = links.patch or _Patch(), links.reddit or _Reddit()
         fairings = launch.fairings or _Fairings()
@@ -279,16 +274,9 @@ class SpacexParser:
             "launchpad_timezone": pad.timezone,
             "launchpad_latitude": pad.latitude,
             "launchpad_longitude": pad.longitude,
-            "payload_count": _count(launch.payloads),
-            "payload_mass_kg": _sum("payloads", masses),
-            "payload_mass_known_count": None if launch.payloads is None else len(masses),
-            "orbits": _json("payloads", launch.payloads, dict.fromkeys(p["orbit"] for p in payloads if p["orbit"])),
-            "core_count": _count(launch.cores),
-            "core_serials": _json("cores", launch.cores, [c["core_serial"] for c in cores if c["core_serial"]]),
-            "reused_core_count": _true_count(launch.cores, cores, "reused"),
-            "landing_attempt_count": _true_count(launch.cores, cores, "landing_attempt"),
-            "landing_success_count": _true_count(launch.cores, cores, "landing_success"),
-            "crew_count": _count(launch.crew),
+            **payload_facts(None if launch.payloads is None else payloads),
+            **core_facts(None if launch.cores is None else cores),
+            "crew_count": count(launch.crew),
             "has_fairings": None if "fairings" not in launch.model_fields_set else launch.fairings is not None,
             "fairings_reused": fairings.reused,
             "fairings_recovery_attempt": fairings.recovery_attempt,
@@ -413,41 +401,11 @@ def _fit(model: type[_Model], raw: Any, path: str) -> _Model:
         raise Unfit(f"{path}.{inner}" if inner else path, value, first["msg"]) from None
 
 
-def _name_unknown_fields(launch: _Launch, checked: Checked) -> None:
-    parts: list[tuple[str, _Record | None]] = [("", launch), ("fairings.", launch.fairings), ("links.", launch.links)]
-    if launch.links:
-        parts += [("links.patch.", launch.links.patch), ("links.reddit.", launch.links.reddit)]
-    parts += [("cores.", use) for use in launch.cores or ()]
-    parts += [("failures.", failure) for failure in launch.failures or ()]
-    for prefix, part in parts:
-        if part and part.model_extra:
-            checked.unknown_fields.update(prefix + name for name in part.model_extra)
-
-
 def _status(upcoming: bool | None, success: bool | None) -> str:
     """An outcome counts where there is one; without one a past launch is unknown, never a failure."""
     if success is not None:
         return "success" if success else "failure"
     return "upcoming" if upcoming else "unknown"
-
-
-def _sum(path: str, values: list[float]) -> float | None:
-    try:
-        return fsum(values) if values else None
-    except OverflowError:
-        raise Unfit(path, values, "the sum of the masses is no finite number") from None
-
-
-def _count(values: list[Any] | None) -> int | None:
-    return None if values is None else len(values)
-
-
-def _true_count(sent: list[Any] | None, rows: list[Row], column: str) -> int | None:
-    return None if sent is None else sum(row[column] is True for row in rows)
-
-
-def _json(path: str, sent: list[Any] | None, values: Any) -> str | None:
-    return None if sent is None else as_json_array(path, list(values))
 
 
 def _json_ids(path: str, references: list[Any] | None) -> str | None:

@@ -47,9 +47,11 @@ class Stack:
 
     def settings(self) -> dict[str, str]:
         """Every setting of the program that leads anywhere."""
-        source = {"SOURCE": "spacex", "SOURCE_URL": self.sample.url}
-        if self._live:
-            source = {"SOURCE": self._outside.get("SOURCE", "spacex")}
+        source = {"SOURCE": self._outside.get("SOURCE") or "spacex"}
+        if not self._live:
+            source["SOURCE_URL"] = self.sample.url
+        elif token := self._outside.get("LAUNCH_LIBRARY_TOKEN"):
+            source["LAUNCH_LIBRARY_TOKEN"] = token
         return {
             **self.moto.endpoint.environment(),
             **self.mysql.login.environment(),

@@ -10,20 +10,24 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.sample_api import records
+from tests.sample_api import library, records
 from tests.sample_api.collection import Collection
 from tests.sample_api.faults import BODIES, Fault
+from tests.sample_api.library_records import as_library
 from tests.sample_api.paging import paginate
 from tests.sample_api.recorded import recorded as read_recorded
 from tests.sample_api.server import JSON, TEXT, Answer, Request, Server
 
 Content = Sequence[Any] | bytes
+LIBRARY = "2.3.0"
+"""What the paths of Launch Library's endpoints begin with."""
 
 
 class SampleApi:
-    """The API on a loopback port; what it answers may be changed while it runs.
+    """Both APIs on a loopback port; what they answer may be changed while they run.
 
-    An endpoint is named `rockets`, `v4/launches` or `v5/launches`; `launches` means both versions. A fault may also be
+    An endpoint is named `rockets`, `v4/launches` or `v5/launches`; `launches` means both versions. Launch Library's are
+    `2.3.0/launches` and `2.3.0/api-throttle`; its `budget` may be replaced at any time. A fault may also be
     of `launches/query` and the like, or of `*`: all endpoints that have none of their own, counted together.
     """
 
@@ -39,12 +43,14 @@ class SampleApi:
         port: int = 0,
     ) -> None:
         self.requests: list[Request] = []
+        self.budget = library.Budget(1000)
         self._collections: dict[str, Collection] = {}
         self._faults: dict[str, Fault] = {}
         self._seen: dict[str, int] = {}  # requests since the fault was set
         self._lock = threading.Lock()
         if recorded is None:
             self._set_launches(Collection(n, records.launch))
+            self._collections[f"{LIBRARY}/launches"] = Collection(n, records.launch).changed(as_library)
         contents: dict[str, Content] = {}
         contents |= records.lookups() if recorded is None else read_recorded(recorded, snapshot)
         if launches is not None:
@@ -120,11 +126,32 @@ class SampleApi:
         return Fault(), 0
 
     def _right(self, request: Request, endpoint: str, fault: Fault, turn: int) -> Answer:
+        if endpoint.startswith(f"{LIBRARY}/"):
+            return self._library(request, endpoint, fault, turn)
         is_query = endpoint.endswith("/query")
         collection = self._collections.get(endpoint.removesuffix("/query"))
         if collection is None or is_query != (request.method == "POST"):
             return _bare(404)
         return self._query(collection, request.body, fault, turn) if is_query else _list(collection, request.headers)
+
+    def _library(self, request: Request, endpoint: str, fault: Fault, turn: int) -> Answer:
+        """An answer of Launch Library: how much is left, or a page, which costs."""
+        if endpoint == f"{LIBRARY}/api-throttle":
+            return Answer(200, self.budget.throttle(request.headers.get("authorization")))
+        collection = self._collections.get(endpoint)
+        if collection is None:
+            return Answer(404, b'{"detail":"Not found."}')
+        with self._lock:
+            if self.budget.used >= self.budget.limit:
+                detail = f"Request was throttled. Expected available in {self.budget.next_s} seconds."
+                return Answer(429, json.dumps({"detail": detail}).encode(), headers={"Retry-After": str(self.budget.next_s)})
+            self.budget.used += 1
+        path = urlsplit(request.path)
+        page = library.page(collection, f"{self.url}{path.path}", path.query, stuck=fault.stuck)
+        if fault.totals:
+            page["count"] = fault.totals[turn % len(fault.totals)]
+        instead = fault.pages[turn % len(fault.pages)] if fault.pages else page
+        return Answer(200, instead if isinstance(instead, bytes) else records.encode(instead).encode())
 
     def _query(self, collection: Collection, body: bytes, fault: Fault, turn: int) -> Answer:
         """The page that was asked for, or what the fault makes of it."""

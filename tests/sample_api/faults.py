@@ -29,9 +29,9 @@ class Fault:
     status: int | None = None  # this status without the records
     retry_after: str | int | None = None  # goes with `status`: seconds, or a date as HTTP writes it
     body: str | bytes | None = None  # a name in BODIES, or bytes, instead of the records
-    stuck: bool = False  # queries: always page 1
-    totals: Sequence[int] = ()  # queries: `totalDocs`, in turn and over again
-    pages: Sequence[bytes | Mapping[str, Any]] = ()  # queries: the whole answers, in turn and over again
+    stuck: bool = False  # queries and pages: always page 1
+    totals: Sequence[int] = ()  # queries and pages: `totalDocs` or `count`, in turn and over again
+    pages: Sequence[bytes | Mapping[str, Any]] = ()  # queries and pages: the whole answers, in turn and over again
     first: int | None = None  # wrong for so many requests, then right; None: for ever
     after: int = 0  # so many requests before that are right
 

@@ -72,7 +72,7 @@ class MotoServer(Server):
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment with nothing in it that could lead to a real account, database or bucket."""
-    ours = ("AWS_", "MYSQL_", "S3_", "BOTO_")
+    ours = ("AWS_", "MYSQL_", "S3_", "BOTO_", "LAUNCH_LIBRARY_")
     kept = {key: value for key, value in environment.items() if not key.startswith(ours)}
     for key in ("SOURCE", "SOURCE_URL", "LOG_GROUP"):
         kept.pop(key, None)

@@ -52,6 +52,12 @@ def test_a_retry_after_that_says_nothing_is_passed_over(fetch: Fetch, value: str
     assert all(0 < wait <= 10 for wait in fetch(Fault(status=503, retry_after=value, first=1)))
 
 
+def test_a_429_that_asks_for_a_long_wait_is_final(fetch: Fetch, api: SampleApi) -> None:
+    with pytest.raises(SourceError, match=r"/v4/rockets: HTTP 429 Too Many Requests: no request is taken for 2400 s"):
+        fetch(Fault(status=429, retry_after=2400))
+    assert len(api.requests) == 1
+
+
 def test_a_server_that_hangs_or_drips_is_given_up_on(fetch: Fetch) -> None:
     with pytest.raises(SourceError, match=r"/v4/rockets: timed out.*gave up after \d attempts"):
         fetch(Fault(hang_s=30))

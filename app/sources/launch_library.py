@@ -1,0 +1,210 @@
+"""Launch Library 2.3.0: one paged list of launches, read whole or by its changes, within the API's budget of requests."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+
+from app.errors import SourceError
+from app.fields import parse_utc
+from app.records import ArchivedEndpoint, Body, Endpoint, Progress
+from app.settings import Settings
+from app.sources.bodies import read_page, read_records
+from app.sources.http import HttpClient, Timeouts
+from app.sources.launch_library_records import LaunchLibraryParser
+from app.sources.pages import Pages, Shifted, settled
+
+DEFAULT_URL = "https://ll.thespacedevs.com"
+VERSION = "2.3.0"
+SPACEX = 121
+PAGE_SIZE = 100  # the most that the API gives
+BATCH_SIZE = 200
+# The API takes long over a page of detailed launches.
+TIMEOUTS = Timeouts(read_s=60.0, total_s=240.0)
+
+
+def make(settings: Settings, warn: Callable[[str], None]) -> "LaunchLibrarySource":
+    """The source by the settings."""
+    token = settings.launch_library_token.get_secret_value()
+    client = HttpClient(TIMEOUTS, headers={"Authorization": f"Token {token}"} if token else {}, warn=warn)
+    return LaunchLibrarySource(
+        client,
+        settings.source_url or DEFAULT_URL,
+        settings.launch_library_provider_id,
+        timedelta(days=settings.full_snapshot_days),
+        warn=warn,
+    )
+
+
+class LaunchLibrarySource:
+    """Launch Library behind `records.Source`."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        url: str,
+        provider_id: int,
+        full_every: timedelta,
+        *,
+        warn: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        # Another provider's launches are another source: the gate shall not let them replace these unasked.
+        self.name = "launch_library" if provider_id == SPACEX else f"launch_library-{provider_id}"
+        self.url = url
+        self._client = client
+        self._provider_id = provider_id
+        self._full_every = full_every
+        self._warn = warn
+        self._clock = clock
+        self._launches_url = f"{url}/{VERSION}/launches/"
+        self._throttle_url = f"{url}/{VERSION}/api-throttle/"
+
+    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
+        """The launches: all of them when the budget allows it, else what changed since `previous`. Raises SourceError."""
+        before = previous.get("launches")
+        yield settled(self._launches_url, lambda: self._read(before, spool))
+
+    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+        """The launch records in batches. Raises SourceError when an answer can't be read."""
+        return read_records(endpoint, BATCH_SIZE)
+
+    def parser(self, endpoints: Mapping[str, Endpoint]) -> LaunchLibraryParser:  # noqa: ARG002  # there are no look-ups to learn
+        """A parser; the records bring their look-ups along."""
+        return LaunchLibraryParser(self.name, self._provider_id)
+
+    def _read(self, before: ArchivedEndpoint | None, spool: Path) -> Endpoint:
+        """One reading, planned within what the budget leaves at this moment."""
+        budget = self._budget(spool)
+        progress = before.progress if before else None
+        if before is None or progress is None:
+            return self._everything(None, budget, spool)
+        due = self._clock() - progress.full_at >= self._full_every
+        needed = _pages(progress.total) + 1  # the list may have grown
+        if due or needed <= budget.left:
+            return self._everything(None if due else before, budget, spool)
+        why = f"everything may take {needed} requests and {budget.told}"
+        self._warn(f"only what changed since {_text(progress.changed_at)} is read: {why}")
+        return self._changes(before, progress, budget, spool)
+
+    def _everything(self, before: ArchivedEndpoint | None, budget: "_Budget", spool: Path) -> Endpoint:
+        started_at = self._clock()
+        pages, changes = self._list({}, budget, spool)
+        progress = Progress(full_at=started_at, total=pages.received, changed_at=_EVER, changed_ids=[])
+        endpoint = Endpoint.answered("launches", None, pages.close(), before)
+        return replace(endpoint, progress=_advanced(progress, changes))
+
+    def _changes(self, before: ArchivedEndpoint, progress: Progress, budget: "_Budget", spool: Path) -> Endpoint:
+        pages, changes = self._list({"last_updated__gte": _text(progress.changed_at)}, budget, spool)
+        bodies = pages.close()
+        known = {(progress.changed_at, i) for i in progress.changed_ids}
+        if len(changes) == pages.received and known.issuperset(changes):  # what changed at that instant is sent again
+            return Endpoint("launches", None, (), archived=before)
+        return Endpoint("launches", None, bodies, base=before, progress=_advanced(progress, changes))
+
+    def _list(self, filters: dict[str, str], budget: "_Budget", spool: Path) -> tuple[Pages, list["_Change"]]:
+        """All pages of one list, checked, and when each record changed. Raises Shifted and SourceError."""
+        pages = Pages()
+        changes: list[_Change] = []
+        while True:
+            # Sorted by id: no ties, and a launch that changes shifts no other.
+            query = {"lsp__id": self._provider_id, "mode": "detailed", "ordering": "id", **filters}
+            url = f"{self._launches_url}?{urlencode({**query, 'limit': PAGE_SIZE, 'offset': pages.received})}"
+            body, page, records = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json")
+            pages.add(body, records, page.get("count"))
+            changes += [change for record in records if (change := _change(record))]
+            if len(pages.bodies) == 1 and isinstance(pages.total, int) and _pages(pages.total) > budget.left:
+                raise budget.spent(f"{pages.total} launches take {_pages(pages.total)} requests", used=1)
+            if page.get("next") is None:
+                return pages, changes
+            if not records:
+                raise Shifted(f"page {len(pages.bodies)} is empty but more should follow")
+
+    def _page(self, url: str, to: Path) -> tuple[Body, dict[str, Any], list[Any]]:
+        answer = self._client.fetch(url, to, opening=b"{")
+        assert answer.body  # fetched without limit or ETag
+        try:
+            return answer.body, *read_page(to)
+        except ValueError as error:
+            raise SourceError(f"{url}: the page can't be read: {error}") from error
+
+    def _budget(self, spool: Path) -> "_Budget":
+        """What the API says is left; asking costs nothing. Raises SourceError when nothing is, or it can't be told."""
+        to = spool / "throttle"
+        self._client.fetch(self._throttle_url, to, opening=b"{")
+        try:
+            budget = _Budget.of(_Throttle.model_validate_json(to.read_bytes()))
+        except ValidationError as error:
+            fields = ", ".join(str(fault["loc"][0]) if fault["loc"] else "the whole" for fault in error.errors())
+            raise SourceError(
+                f"{self._throttle_url}: the answer can't be read: {fields}"
+            ) from None  # its `ident` may be the token
+        finally:
+            to.unlink(missing_ok=True)  # likewise
+        if budget.left < 1:
+            raise budget.spent("nothing can be read")
+        return budget
+
+
+class _Throttle(BaseModel):
+    your_request_limit: int
+    limit_frequency_secs: int
+    current_use: int
+    next_use_secs: float
+
+
+@dataclass(frozen=True)
+class _Budget:
+    left: int
+    limit: int
+    period_s: int
+    next_s: float
+
+    @classmethod
+    def of(cls, told: _Throttle) -> "_Budget":
+        left = max(0, told.your_request_limit - told.current_use)
+        return cls(left, told.your_request_limit, told.limit_frequency_secs, told.next_use_secs)
+
+    @property
+    def told(self) -> str:
+        return f"{self.left} of {self.limit} in {self.period_s} s are left"
+
+    def spent(self, why: str, used: int = 0) -> SourceError:
+        """What is left does not do; nobody sleeps that long in a paid task."""
+        free = f"the next is free in {self.next_s:.0f} s, " if self.left <= used else ""
+        when = f"{free}all are in {self.period_s} s at the latest"
+        return SourceError(f"{why} and {self.told}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
+
+
+_Change = tuple[datetime, str]
+"""When a record changed, and its id."""
+
+_EVER = datetime(1000, 1, 1, tzinfo=UTC)
+
+
+def _change(record: Any) -> _Change | None:
+    try:
+        return (parse_utc(record["last_updated"]), record["id"]) if isinstance(record["id"], str) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _advanced(progress: Progress, changes: list[_Change]) -> Progress:
+    """The progress after these records."""
+    newest = max((at for at, _ in changes), default=progress.changed_at)
+    if newest < progress.changed_at:
+        return progress
+    ids = {i for at, i in changes if at == newest} | set(progress.changed_ids if newest == progress.changed_at else ())
+    return progress.model_copy(update={"changed_at": newest, "changed_ids": sorted(ids)})
+
+
+def _pages(records: int) -> int:
+    return max(1, -(-records // PAGE_SIZE))
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
