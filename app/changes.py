@@ -1,6 +1,6 @@
 """What differs between two states of a table: rows that came, went or changed, and which of their columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -38,9 +38,8 @@ def difference(table: Table, old: pa.Table, new: pa.Table) -> Difference:
     )
 
 
-def changed_columns(table: Table, found: Difference) -> dict[str, tuple[pa.Table, pa.ChunkedArray, pa.ChunkedArray]]:
-    """For each column that differs anywhere: the rows after the change, and the texts before and after it."""
-    changed = {}
+def changed_columns(table: Table, found: Difference) -> Iterator[tuple[str, pa.Table, pa.ChunkedArray, pa.ChunkedArray]]:
+    """Each column that differs anywhere: its name, the rows after the change, and the texts before and after it."""
     for column in table.facts:
         if column.name in _DERIVED or column.name in table.key:
             continue
@@ -48,8 +47,7 @@ def changed_columns(table: Table, found: Difference) -> dict[str, tuple[pa.Table
         # Null differs from every value, and from no other null.
         differs = pc.fill_null(pc.not_equal(old, new), pc.xor(pc.is_null(old), pc.is_null(new)))
         if pc.any(differs).as_py():
-            changed[column.name] = (found.after.filter(differs), old.filter(differs), new.filter(differs))
-    return changed
+            yield column.name, found.after.filter(differs), old.filter(differs), new.filter(differs)
 
 
 def launch_changes(run: Run, found: Difference) -> pa.Table:
@@ -65,7 +63,7 @@ def launch_changes(run: Run, found: Difference) -> pa.Table:
 
     add(found.added, "launch_id", {"new": found.added["launch_id"]})
     add(found.removed, "launch_id", {"old": found.removed["launch_id"]})
-    for name, (rows, old, new) in changed_columns(LAUNCHES, found).items():
+    for name, rows, old, new in changed_columns(LAUNCHES, found):
         add(rows, name, {"old": old, "new": new})
     count = len(columns["launch_id"])
     return with_hashes(LAUNCH_CHANGES, {**columns, "run_id": [run.id] * count, "changed_at": [run.as_of] * count})

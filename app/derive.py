@@ -58,7 +58,8 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
         superseded: set[int] = set()
         derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
-            if not endpoints["launches"].base:  # changes replace what they come on top of
+            launches = endpoints["launches"]
+            if not launches.base and not launches.archived:  # changes replace what they come on top of
                 tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")

@@ -84,6 +84,42 @@ class S3Lake:
         except (ValidationError, ValueError, KeyError, TypeError):
             return Pointer(None, etag)  # no manifest that can be believed: everything is proven and written anew
 
+    def manifest(self, run_id: str) -> Manifest | None:
+        """What a run published; None when it published nothing. Raises LakeError."""
+        found = self._get(f"{self._prefix}manifests/run={run_id}.json", missing_ok=True)
+        if found is None:
+            return None
+        try:
+            return Manifest.model_validate_json(found[0])
+        except ValidationError as error:
+            raise LakeError(f"{self._url(f'manifests/run={run_id}.json')} can't be read: {error}") from error
+
+    def published_run_ids(self) -> list[str]:
+        """The runs that published, oldest first. Raises LakeError."""
+        keys = (listed["Key"].removeprefix(self._prefix) for listed in self._list("manifests/run="))
+        return sorted(key.removeprefix("manifests/run=").removesuffix(".json") for key in keys)
+
+    def received(self, source: str, run_id: str) -> dict[str, ArchivedEndpoint]:
+        """What a run archived itself, whether it published or not; endpoints that had not changed are missing.
+
+        Raises LakeError.
+        """
+        date = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+        prefix = f"raw/source={source}/date={date}/run={run_id}/"
+        found: dict[str, dict[int, RawObject]] = {}
+        for listed in self._list(prefix):
+            key = listed["Key"].removeprefix(self._prefix)
+            name, _, number = key.removeprefix(prefix).removesuffix(".json.gz").rpartition("-")
+            got = self._call("GetObject", key)
+            with gzip.GzipFile(fileobj=got["Body"]) as packed:
+                body = packed.read()
+            found.setdefault(name, {})[int(number)] = RawObject(
+                key=key, version_id=self._version(got), sha256=hashlib.sha256(body).hexdigest(), size=len(body)
+            )
+        return {
+            name: ArchivedEndpoint(etag=None, objects=[objects[n] for n in sorted(objects)]) for name, objects in found.items()
+        }
+
     def publish(self, manifest: Manifest, over: Pointer) -> None:
         """Write the manifest and move the pointer, if it still is the one that was seen. Raises LakeError."""
         key = f"manifests/run={manifest.run_id}.json"

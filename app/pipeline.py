@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from app import __version__
-from app.derive import Derived, derive, workers
+from app.changes import changed_columns, difference
+from app.derive import Derived, changes_of, derive, workers
 from app.edges import Edges
 from app.errors import GateRefused, LakeError, PipelineError, StoresDisagree, some
 from app.reconcile import (
@@ -42,7 +44,9 @@ from app.records import (
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot
 from app.telemetry import Telemetry
-from app.transform import content_as_stored
+from app.transform import conform, content_as_stored
+
+_SAMPLES = 5  # changed rows shown for each column of a plan
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
@@ -64,7 +68,7 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
     trusted = is_trusted(held, run, edges.source.url) and not report.ddl
     endpoints = extract(edges, held.manifest if trusted else None, spool)
-    if trusted and is_intact(held) and held.manifest and all(e.archived for e in endpoints.values()):
+    if trusted and is_intact(held) and held.manifest and is_known(endpoints, held.manifest):
         report.rows = _totals({key: f.rows for key, f in held.manifest.by_partition().items()})
         report.newest_launch_utc = held.manifest.newest_launch_utc
         report.rejected, report.retained = held.manifest.rejected, len(held.manifest.retained_ids)
@@ -85,7 +89,9 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
         with tell.stage("quarantine") as counts:
             counts["key"] = lake.quarantine(run, derived.rejected)
     with tell.stage("reconcile") as counts:
-        plan = decide(run, edges, derived, held, limits, trusted=trusted)
+        if refused := refusals(run, derived, held, limits):
+            raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
+        plan = decide(edges, derived, held, trusted=trusted)
         counts.update(load=len(plan.load), put=len(plan.put), delete=len(plan.delete))
     files = publish(run, edges, derived, plan, held, report)
     with tell.stage("manifest"):
@@ -106,6 +112,8 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
             retained_ids=sorted(derived.retained),
             lookups=derived.lookups,
             newest_launch_utc=derived.newest_launch_utc,
+            as_of=run.as_of,
+            replayed_run_id=run.replayed_run_id,
         )
         lake.publish(manifest, pointer)
     report.state = "published"
@@ -113,8 +121,11 @@ def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Pa
     return derived.snapshot.head
 
 
-def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport) -> tuple[Derived, Plan]:
-    """What a run would do, with the rows it would publish; nothing is written anywhere. Raises PipelineError."""
+def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport) -> Derived:
+    """What a run would do, in `report.plan`, and the rows it would publish; nothing is written anywhere.
+
+    Raises PipelineError; GateRefused after the report is complete.
+    """
     with edges.telemetry.stage("prepare"):
         report.ddl = edges.warehouse.pending_ddl()
         last_run = edges.warehouse.last_run()
@@ -128,7 +139,39 @@ def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport)
     derived = derive(run, edges, endpoints, held, spool, trusted=trusted)
     _fill(report, derived)
     with edges.telemetry.stage("reconcile"):
-        return derived, decide(run, edges, derived, held, limits, trusted=trusted, readable=readable)
+        refused = refusals(run, derived, held, limits)
+        plan = decide(edges, derived, held, trusted=trusted, readable=readable)
+    with edges.telemetry.stage("compare"):
+        report.plan = {
+            "refused": refused,
+            "ddl": report.ddl,
+            **_changes(edges, derived, held),
+            "load": [f"{table} {year}" for table, year in sorted(plan.load)],
+            "put": [f"{table} {year}" for table, year in plan.put],
+            "delete": [f"{table} {year}" for table, year in sorted(plan.delete)],
+            "quarantine": [
+                {"endpoint": r.endpoint, "index": r.index, "id": r.id, "path": r.path, "value": r.value, "reason": r.reason}
+                for r in derived.rejected
+            ],
+        }
+    if refused:
+        raise GateRefused("a run would be refused: " + "; ".join(refused), hint="nothing was written")
+    return derived
+
+
+def _changes(edges: Edges, derived: Derived, held: Held) -> dict[str, Any]:
+    """Rows to add, change and remove by table, and some of the changes by column."""
+    rows, samples = {}, []
+    for name, table in TABLES.items():
+        found = changes_of(edges, held, derived.snapshot, table)
+        rows[name] = {"add": found.added.num_rows, "change": found.after.num_rows, "remove": found.removed.num_rows}
+        for column, changed, old, new in changed_columns(table, found):
+            for row, before, after in zip(
+                changed.select(table.key).slice(0, _SAMPLES).to_pylist(), old.to_pylist(), new.to_pylist(), strict=False
+            ):
+                key = list(row.values())
+                samples.append({"table": name, "key": key, "column": column, "old": before, "new": after})
+    return {"rows": rows, "changes": samples}
 
 
 def look(edges: Edges, last_run: LastRun) -> tuple[Pointer, Held]:
@@ -155,6 +198,14 @@ def extract(edges: Edges, manifest: Manifest | None, spool: Path) -> dict[str, E
     return endpoints
 
 
+def is_known(endpoints: Mapping[str, Endpoint], manifest: Manifest) -> bool:
+    """Whether every endpoint answered what the manifest's snapshot was made of."""
+    before = manifest.endpoints
+    return endpoints.keys() == before.keys() and all(
+        e.archived is not None and e.archived.objects == before[name].objects for name, e in endpoints.items()
+    )
+
+
 def archive(
     run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], spool: Path
 ) -> tuple[dict[str, ArchivedEndpoint], dict[str, Endpoint]]:
@@ -170,12 +221,15 @@ def archive(
         return archived, {**endpoints, **{name: future.result() for name, future in whole.items()}}
 
 
-def decide(run: Run, edges: Edges, derived: Derived, held: Held, limits: Limits, *, trusted: bool, readable: bool = True) -> Plan:
-    """The plan, once the gate has let the data pass; `readable`: MySQL's tables have all columns. Raises GateRefused."""
+def refusals(run: Run, derived: Derived, held: Held, limits: Limits) -> list[str]:
+    """Why the gate does not let the snapshot pass, if so."""
+    received = Received(derived.snapshot.contents, len(derived.accepted), len(derived.rejected_launches), derived.lookups)
+    return gate(received, held, run, limits)
+
+
+def decide(edges: Edges, derived: Derived, held: Held, *, trusted: bool, readable: bool = True) -> Plan:
+    """What to write; `readable`: MySQL's tables have all columns."""
     wanted = derived.snapshot.contents
-    received = Received(wanted, len(derived.accepted), len(derived.rejected_launches), derived.lookups)
-    if refused := gate(received, held, run, limits):
-        raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
     if not readable:
         in_mysql = {key: Content(rows, "differs") for key, rows in held.rows.items()}
     elif trusted and not derived.retained:  # what is retained may be so because MySQL was altered
@@ -294,11 +348,35 @@ def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
             )
             counts["partitions"] = len(files)
     report.stores_equal = not found
+    report.differences = [
+        named
+        for key in sorted(files)
+        if in_mysql.get(key) != wanted[key] or in_s3.get(key) != wanted[key]
+        for named in _rows_that_differ(edges, files[key])
+    ]
     if found:  # a failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs
         report.state, report.error = "failed", some(found)
         edges.warehouse.start(run)
         edges.warehouse.finish(report)
     return list(dict.fromkeys(found))
+
+
+def _rows_that_differ(edges: Edges, file: WrittenFile) -> Iterator[dict[str, Any]]:
+    """Where the rows that the manifest names and those in MySQL differ, as far as both can be read."""
+    table = TABLES[file.table]
+    try:
+        published = conform(table, edges.lake.read(file.key, file.version_id))
+    except LakeError:
+        return
+    in_mysql = edges.warehouse.rows_of_years(table.name, [file.year])
+    found = difference(table, published, conform(table, in_mysql))
+    for what, rows in (("missing in MySQL", found.removed), ("only in MySQL", found.added)):
+        for row in rows.select(table.key).to_pylist():
+            yield {"table": table.name, "year": file.year, "key": list(row.values()), "difference": what}
+    for column, rows, old, new in changed_columns(table, found):
+        for row, before, after in zip(rows.select(table.key).to_pylist(), old.to_pylist(), new.to_pylist(), strict=True):
+            key = list(row.values())
+            yield {"table": table.name, "year": file.year, "key": key, "column": column, "published": before, "in_mysql": after}
 
 
 def published_rows(lake: Lake, manifest: Manifest, table: str, count: int) -> pa.Table:

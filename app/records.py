@@ -21,12 +21,16 @@ PartitionKey = tuple[str, int]
 
 @dataclass(frozen=True)
 class Run:
-    """One run's identity, given to it and never invented inside; `as_of` is when what it publishes was fetched."""
+    """One run's identity, given to it and never invented inside.
+
+    `as_of` is when what it publishes was fetched: when it began, or, for a replay, when the run that it repeats did.
+    """
 
     id: str
     started_at: datetime
     source: str
     as_of: datetime
+    replayed_run_id: str | None = None
 
 
 class _Frozen(BaseModel):
@@ -178,6 +182,8 @@ class Manifest(_Frozen):
     retained_ids: list[str]
     lookups: dict[str, LookupUse]
     newest_launch_utc: datetime | None
+    as_of: datetime
+    replayed_run_id: str | None
 
     def by_partition(self) -> dict[PartitionKey, WrittenFile]:
         """The files by table and year."""
@@ -230,7 +236,9 @@ class RunReport:
     newest_launch_utc: datetime | None = None
     warnings: list[str] = field(default_factory=list)
     ddl: list[str] = field(default_factory=list)
-    plan: dict[str, list[str]] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    replayed: list[dict[str, Any]] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -272,6 +280,9 @@ class Lake(Protocol):
     strays: list[str]
 
     def latest(self) -> Pointer: ...
+    def manifest(self, run_id: str) -> Manifest | None: ...
+    def published_run_ids(self) -> list[str]: ...
+    def received(self, source: str, run_id: str) -> dict[str, ArchivedEndpoint]: ...
     def partitions(self) -> dict[PartitionKey, StoredObject]: ...
     def archive(self, run: Run, endpoint: Endpoint) -> ArchivedEndpoint: ...
     def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint: ...
