@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     mysql_user: str = Field(min_length=1, description="MySQL user")
     mysql_password: SecretStr = Field(description="its password")
     mysql_database: str = Field(min_length=1, max_length=64, description="MySQL database")
+    mysql_admin_user: str = Field("", description="init-db alone: a user who may make users")
+    mysql_admin_password: SecretStr = Field(SecretStr(""), description="its password")
     mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
     environment: str = Field("local", description="dimension of the metrics")
@@ -51,7 +53,7 @@ class Settings(BaseSettings):
     max_shrink_ratio: float = Field(0.10, ge=0, le=1, description="gate: most of a table that may vanish")
     stale_after_days: int = Field(30, ge=1, description="warn when the newest past launch is older")
 
-    @field_validator("mysql_password")
+    @field_validator("mysql_password", "mysql_admin_password")
     @classmethod
     def _one_password(cls, value: SecretStr) -> SecretStr:
         try:
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed."""
-        return (self.mysql_password.get_secret_value(),)
+        return (self.mysql_password.get_secret_value(), self.mysql_admin_password.get_secret_value())
 
 
 def load_settings() -> Settings:
