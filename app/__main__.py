@@ -15,7 +15,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.markup import escape
 
-from app import cli, pipeline
+from app import cli, initdb, pipeline
 from app.console import TerminalView, show_frame, show_plan, show_report
 from app.edges import Edges
 from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree, some
@@ -85,7 +85,7 @@ class _Command:
 
     def _print_result(self, code: int) -> None:
         settings = self.settings
-        if not self.on_terminal and not self.request.as_json and self.request.command != "plan":
+        if not self.on_terminal and not self.request.as_json and self.request.command not in ("plan", "init-db"):
             print_metrics(self.report, settings.environment, datetime.now(UTC))
         if self.request.as_json:
             result = {**dataclasses.asdict(self.report), "exit_code": code}
@@ -119,6 +119,9 @@ class _Command:
     def _work(self, spool: Path) -> None:
 
         request, settings = self.request, self.settings
+        if request.command == "init-db":
+            self._init_db()
+            return
         limits = Limits(
             settings.max_rejected_ratio, settings.max_shrink_ratio, request.accept_shrink, request.accept_source_change
         )
@@ -147,6 +150,15 @@ class _Command:
                 self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
                 self._show_report()
                 self._show_frames(head)
+
+    def _init_db(self) -> None:
+        settings = self.settings
+        with self.tell.stage("init-db"):
+            initdb.init_db(settings)
+        self.report.state = "ready"
+        if self.view:
+            self.view.close()
+            self.console.print(f"[bold green]ready[/] user {escape(settings.mysql_user)} in {escape(settings.mysql_database)}")
 
     def _record_failure(self, warehouse: MysqlWarehouse, error: BaseException) -> None:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""

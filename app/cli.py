@@ -65,6 +65,13 @@ def verify(**options: Any) -> Request:
     return Request("verify", **options)
 
 
+@cli.command("init-db")
+@_json
+def init_db(**options: Any) -> Request:
+    """Make the database and the program's user there, or give the user its new password."""
+    return Request("init-db", **options)
+
+
 def parse(arguments: list[str]) -> Request | int:
     """The request that the arguments make, or the exit code when help was asked for or they make none."""
     try:

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     mysql_user: str = Field(min_length=1, description="MySQL user")
     mysql_password: SecretStr = Field(description="its password")
     mysql_database: str = Field(min_length=1, max_length=64, description="MySQL database")
+    mysql_admin_user: str = Field("", description="init-db alone: a user who may make users")
+    mysql_admin_password: SecretStr = Field(SecretStr(""), description="its password")
     mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
     environment: str = Field("local", description="dimension of the metrics")
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
     max_shrink_ratio: float = Field(0.10, ge=0, le=1, description="gate: most of a table that may vanish")
     stale_after_days: int = Field(30, ge=1, description="warn when the newest past launch is older")
 
-    @field_validator("mysql_password", "launch_library_token")
+    @field_validator("mysql_password", "mysql_admin_password", "launch_library_token")
     @classmethod
     def _one_secret(cls, value: SecretStr) -> SecretStr:
         try:
@@ -94,7 +96,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed."""
-        return (self.mysql_password.get_secret_value(), self.launch_library_token.get_secret_value())
+        secret = (self.mysql_password, self.mysql_admin_password, self.launch_library_token)
+        return tuple(value.get_secret_value() for value in secret)
 
 
 def load_settings() -> Settings:

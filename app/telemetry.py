@@ -32,6 +32,7 @@ _STAGE_EXIT_CODES = {
     "put": 5,
     "manifest": 5,
     "raw": 5,
+    "init-db": 6,
     "lock": 6,
     "prepare": 6,
     "merge": 6,

@@ -76,7 +76,7 @@ locals {
         metric      = "DatabaseConnections", statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = var.db_connections_limit
       }
     },
-    local.source_is_alive ? {
+    var.source_is_alive ? {
       stale = {
         description = "The newest past launch is older than ${var.stale_after_days} days."
         metric      = local.metrics.data_age_days, statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = var.stale_after_days

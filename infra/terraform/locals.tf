@@ -31,7 +31,4 @@ locals {
     rows_written  = "RowsWritten"
     stage_seconds = "StageSeconds"
   }
-
-  # The other source has stood still since 2022: its age would be an alarm for ever.
-  source_is_alive = var.pipeline_source == "launch_library"
 }

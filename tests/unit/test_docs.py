@@ -37,8 +37,8 @@ def test_every_exit_code_is_in_the_readme() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     text = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True).stdout
-    commands = re.findall(r"^  (\w+) ", text.split("Commands:")[1], re.MULTILINE)
-    named = re.findall(r"`python -m app (\w+)`", (ROOT / "README.md").read_text())
+    commands = re.findall(r"^  ([\w-]+) ", text.split("Commands:")[1], re.MULTILINE)
+    named = re.findall(r"`python -m app ([\w-]+)`", (ROOT / "README.md").read_text())
     assert sorted(named) == sorted(commands)
 
 
