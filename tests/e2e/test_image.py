@@ -37,7 +37,9 @@ def test_packages_are_the_pinned_ones_and_no_installer_is_among_them() -> None:
     found = set(inside(code).split())
     text = (ROOT / "requirements.txt").read_text()
     pinned = {line.split()[0].lower() for line in text.splitlines() if line and line[0] not in " #"}
-    assert {name.replace("_", "-") for name in found} - {f"spacex-pipeline=={__version__}"} <= {p.replace("_", "-") for p in pinned}
+    assert {name.replace("_", "-") for name in found} - {f"spacex-pipeline=={__version__}"} <= {
+        p.replace("_", "-") for p in pinned
+    }
     assert not {name.split("==")[0] for name in found} & {"pip", "setuptools", "wheel", "uv"}
 
 

@@ -66,7 +66,8 @@ def test_first_run_then_unchanged_then_changed(image: Image, network: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("launches:status=503", 3), ("launches:body=html", 3), ("rockets:cut", 3), ("launches:body=empty_list", 4)]
+    ("fault", "code"),
+    [("launches:status=503", 3), ("launches:body=html", 3), ("rockets:cut", 3), ("launches:body=empty_list", 4)],
 )
 def test_a_failing_source_leaves_the_stores_as_they_were(image: Image, network: str, fault: str, code: int) -> None:
     image("run")
