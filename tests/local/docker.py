@@ -1,6 +1,7 @@
 """The local environment in containers: the built image and the services of the compose file."""
 
 import json
+import secrets
 import shutil
 import subprocess
 from functools import cached_property
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.local.stack import Stack
-from tests.local.terminal import runs, say
+from tests.local.terminal import run_in_front, runs, say
 from tests.services import AwsEndpoint, Login, ServerFailed
 from tests.services.server import HOST
 
@@ -43,7 +44,7 @@ class DockerStack(Stack):
             say(f"{image}: pulling")
             if failed := self._try("docker", "pull", "--quiet", image):
                 return f"{image} can't be pulled: {failed}"
-        say("image: building (a minute or two, unless it has been built before)")
+        say("image: building from this checkout (takes a minute or two the first time)")
         if failed := self._try(*COMPOSE, "build", "app"):
             return f"the image can't be built: {failed}"
         return None
@@ -57,11 +58,13 @@ class DockerStack(Stack):
             say(f"{name}: on {HOST}:{self._port(name, port)}")
         self.write_environment()
 
-    def command(self, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-        """The program as a container that is gone afterwards."""
+    def start(self, arguments: list[str]) -> int:
+        """Run the image in a container that is gone afterwards."""
+        name = f"spacex-pipeline-{secrets.token_hex(4)}"
         source = ["--env", f"SOURCE={self.outside['SOURCE']}"] if self.live and "SOURCE" in self.outside else []
-        service = "live" if self.live else "app"
-        return [*COMPOSE, "run", "--rm", *source, service, "run", *arguments], dict(self.outside)
+        command = [*COMPOSE, "run", "--rm", "--name", name, *source, "live" if self.live else "app", "run", *arguments]
+        # On a signal Compose leaves, and leaves the container running.
+        return run_in_front(command, self.outside, stop=["docker", "stop", "--time=30", name])
 
     @property
     def running(self) -> bool:

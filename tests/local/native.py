@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.local.stack import BUCKET, LOG_GROUP, Stack
-from tests.local.terminal import say
+from tests.local.terminal import run_in_front, say
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, SampleApi, Server
 from tests.services.aws import without_settings
 
@@ -58,9 +58,10 @@ class NativeStack(Stack):
             source = {"SOURCE": self.outside.get("SOURCE", "spacex")}
         return super().settings() | source
 
-    def command(self, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-        """The program of this checkout."""
-        return [sys.executable, "-m", "app", "run", *arguments], without_settings(self.outside) | self.settings()
+    def start(self, arguments: list[str]) -> int:
+        """Run the program of this checkout."""
+        command = [sys.executable, "-m", "app", "run", *arguments]
+        return run_in_front(command, without_settings(self.outside) | self.settings())
 
     def ask(self, command: str) -> str:
         """SQL is asked with the database's own client, where there is one."""

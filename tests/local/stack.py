@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.local.terminal import run_in_front, runs, say
+from tests.local.terminal import runs, say
 from tests.services import AwsEndpoint, Login
 
 BUCKET = "spacex-launches"
@@ -31,8 +31,8 @@ class Stack(ABC):
         """Start what does not run yet, and make what Terraform makes in AWS."""
 
     @abstractmethod
-    def command(self, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-        """The program's run as a command, and its environment."""
+    def start(self, arguments: list[str]) -> int:
+        """Run the program in front; its exit code."""
 
     @abstractmethod
     def down(self) -> None:
@@ -69,7 +69,7 @@ class Stack(ABC):
 
     def run(self, arguments: list[str]) -> int:
         """Run the program on these services, say how to look further, pass its exit code on."""
-        code = run_in_front(*self.command(arguments))
+        code = self.start(arguments)
         say("", "Look further:", *(f"  {line}" for line in self.hints()))
         say("Run it again: make run-local. End it: make down")
         return code
