@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from app import __version__
+
 
 @dataclass(frozen=True)
 class Request:
@@ -28,7 +30,7 @@ def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="spacex-pipeline")
+@click.version_option(__version__)
 def cli() -> None:
     r"""Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 

@@ -4,11 +4,14 @@ import argparse
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.local import docker, native
+from tests.local import docker
+from tests.local.docker import DockerStack
+from tests.local.native import NativeStack
+from tests.local.stack import Stack
 from tests.services import ServerFailed
 from tests.services.aws import without_settings
 
@@ -22,14 +25,19 @@ def main(arguments: list[str]) -> int:
     outside = dict(os.environ)
     os.environ.clear()
     os.environ.update(without_settings(outside))  # nothing that we start or ask can find a real account
-    if given.command == "run" and choose_engine(outside.get("ENGINE", "")) == "docker":
-        return docker.run(given.arguments)
-    with one_at_a_time():
-        stack = native.Stack(ROOT / ".local", outside)  # it reads what runs: not before the lock is ours
+    with one_at_a_time():  # what runs is read under the lock
         if given.command in {"up", "run"}:
+            stack = choose(outside)
             stack.up()
         elif given.command == "down":
-            stack.down()
+            if not docker.problem(ROOT):
+                of_engine("docker", outside).down()
+            of_engine("native", outside).down()
+            return 0
+        else:
+            stack = of_engine(outside.get("ENGINE", ""), outside)
+            if not stack.running:
+                raise SystemExit("nothing runs here: make run-local starts it")
     match given.command:
         case "run":
             return stack.run(given.arguments)
@@ -59,18 +67,24 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return given
 
 
-def choose_engine(wanted: str) -> str:
-    """docker or native: what ENGINE says, or docker where that can work; why not is said in one line."""
+def choose(outside: Mapping[str, str]) -> Stack:
+    """The stack that ENGINE names, or containers where they can be had; why they can't is said in one line."""
+    wanted = outside.get("ENGINE", "")
     if wanted not in {"", "docker", "native"}:
         raise SystemExit(f"ENGINE is {wanted!r}; it can be docker or native")
-    if wanted == "native":
-        return wanted
-    problem = docker.problem(ROOT)
-    if wanted == "docker" and problem:
-        raise SystemExit(f"ENGINE=docker can't be had: {problem}")
-    if problem:
-        print(f"Running natively: {problem}", file=sys.stderr)
-    return "native" if problem else "docker"
+    if wanted != "native":
+        problem = docker.problem(ROOT) or DockerStack(ROOT / ".local", outside).obtain()
+        if problem and wanted == "docker":
+            raise SystemExit(f"ENGINE=docker can't be had: {problem}")
+        if problem:
+            print(f"Running natively: {problem}", file=sys.stderr)
+        wanted = "native" if problem else "docker"
+    return of_engine(wanted, outside)
+
+
+def of_engine(engine: str, outside: Mapping[str, str]) -> Stack:
+    """The stack of an engine; native where none is named."""
+    return (DockerStack if engine == "docker" else NativeStack)(ROOT / ".local", outside)
 
 
 @contextmanager

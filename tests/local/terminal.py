@@ -6,14 +6,21 @@ import sys
 from collections.abc import Mapping
 
 
-def run_in_front(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a command on our terminal, which ends as it sees fit on Ctrl-C and SIGTERM.
+def run_in_front(command: list[str], environment: Mapping[str, str], stop: list[str] | None = None) -> int:
+    """Run a command on our terminal, which ends as it sees fit on Ctrl-C and SIGTERM; `stop` ends one that heeds no signals.
 
     Gives its exit code; death by a signal is told as a shell does, by 128 and the signal's number.
     """
     with subprocess.Popen(command, env=environment) as child:
-        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to the child as well
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+
+        def end(number: int, _frame: object) -> None:
+            if stop:
+                subprocess.run(stop, env=environment, capture_output=True, check=False)
+            elif number == signal.SIGTERM:  # SIGINT the terminal sends to the child as well
+                child.terminate()
+
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, end)
         code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.local import __main__ as local
-from tests.local import docker, native
+from tests.local import docker
+from tests.local.docker import DockerStack
+from tests.local.native import NativeStack
 from tests.local.terminal import run_in_front
 from tests.services import install
 from tests.services.aws import AwsEndpoint, without_settings
@@ -40,7 +42,7 @@ def test_proxies_are_not_asked_for_loopback() -> None:
 
 def test_every_setting_that_leads_somewhere_is_ours(tmp_path: Path) -> None:
     """All addresses in the program's environment are loopback."""
-    stack = native.Stack(tmp_path / ".local", REAL)
+    stack = NativeStack(tmp_path / ".local", REAL)
     settings = stack.settings()
     assert settings["SOURCE_URL"].startswith("http://127.0.0.1:")
     assert settings["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
@@ -50,7 +52,7 @@ def test_every_setting_that_leads_somewhere_is_ours(tmp_path: Path) -> None:
 
 def test_live_uses_the_public_api_and_local_stores(tmp_path: Path) -> None:
     """LIVE changes the source, nothing else."""
-    stack = native.Stack(tmp_path / ".local", {"LIVE": "1"})
+    stack = NativeStack(tmp_path / ".local", {"LIVE": "1"})
     assert "SOURCE_URL" not in stack.settings()
     assert stack.settings()["MYSQL_HOST"] == "127.0.0.1"
     assert [service.name for service in stack.services] == ["database server", "moto"]
@@ -58,7 +60,7 @@ def test_live_uses_the_public_api_and_local_stores(tmp_path: Path) -> None:
 
 def test_environment_file_takes_real_accounts_away(tmp_path: Path) -> None:
     """A shell that reads the printed file has our keys only."""
-    stack = native.Stack(tmp_path / ".local", {})
+    stack = NativeStack(tmp_path / ".local", {})
     stack.write_environment()
     script = f". {stack.directory}/environment; env"
     shown = subprocess.run(["/bin/sh", "-c", script], env=REAL, capture_output=True, text=True, check=True).stdout
@@ -71,11 +73,21 @@ def test_forced_docker_without_docker_is_an_error(monkeypatch: pytest.MonkeyPatc
     """ENGINE=docker never falls back in silence."""
     monkeypatch.setattr(docker, "problem", lambda _: "no Docker Engine answers")
     with pytest.raises(SystemExit, match="no Docker Engine answers"):
-        local.choose_engine("docker")
-    assert local.choose_engine("") == "native"
-    assert local.choose_engine("native") == "native"
+        local.choose({"ENGINE": "docker"})
+    assert isinstance(local.choose({}), NativeStack)
+    assert isinstance(local.choose({"ENGINE": "native"}), NativeStack)
     with pytest.raises(SystemExit, match="docker or native"):
-        local.choose_engine("podman")
+        local.choose({"ENGINE": "podman"})
+
+
+@pytest.mark.skipif(docker.problem(Path(local.ROOT)) is not None, reason="needs a Docker Engine")
+def test_images_that_cannot_be_had_are_a_reason_to_run_natively(capfd: pytest.CaptureFixture[str]) -> None:
+    """An engine without a way to the images is as good as none, and the image is named."""
+    environment = {**os.environ, "PYTHON_IMAGE": "127.0.0.1:9/none"}
+    assert isinstance(local.choose(environment), NativeStack)
+    assert "Running natively: 127.0.0.1:9/none can't be pulled" in capfd.readouterr().err
+    with pytest.raises(SystemExit, match="127.0.0.1:9/none can't be pulled"):
+        local.choose({**environment, "ENGINE": "docker"})
 
 
 def test_docker_needs_its_compose_file(tmp_path: Path) -> None:

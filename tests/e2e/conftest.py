@@ -1,0 +1,49 @@
+"""The built image against the stores of docker-compose.test.yml, which `tests/e2e/with-stack` starts."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.container import Image, sample_api
+from tests.services import AwsEndpoint, Login, drop_database
+
+
+@pytest.fixture(scope="session")
+def network() -> str:
+    """The stack's network. Without a stack there is nothing to test, which is a failure where E2E or CI is set."""
+    project = os.environ.get("COMPOSE_PROJECT_NAME")
+    if project and "TEST_MYSQL_HOST" in os.environ:
+        return f"{project}_default"
+    message = "needs a Docker Engine and the compose stack: make test-e2e"
+    if any(os.environ.get(name, "").lower() not in {"", "0", "false"} for name in ("E2E", "CI")):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def database(network: str, mysql: Login) -> Iterator[Login]:
+    """A new database and a user who has all rights there, from any address, and none elsewhere."""
+    name, password = f"e2e{secrets.token_hex(6)}", secrets.token_hex(12)
+    mysql.query(f"CREATE DATABASE `{name}`")
+    mysql.query("CREATE USER %s@'%%' IDENTIFIED BY %s", name, password)
+    mysql.query(f"GRANT ALL ON `{name}`.* TO %s@'%%'", name)
+    login = Login(mysql.host, mysql.port, name, password, name)
+    yield login
+    drop_database(mysql, login)
+
+
+@pytest.fixture(scope="session")
+def sample(network: str) -> Iterator[str]:
+    """The sample API as it is when nothing is wrong."""
+    with sample_api(network) as name:
+        yield name
+
+
+@pytest.fixture
+def image(network: str, settings_env: dict[str, str], aws: AwsEndpoint, database: Login, sample: str) -> Image:
+    """The image, set up for the stores and the sample API, with a log group of its own."""
+    group = f"/e2e/{settings_env['S3_BUCKET']}"
+    aws.create_log_group(group)
+    return Image({**settings_env, "LOG_GROUP": group}, aws, database, sample)

@@ -1,0 +1,104 @@
+"""What a local environment offers, whatever it is made of."""
+
+import os
+import shlex
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.local.terminal import runs, say
+from tests.services import AwsEndpoint, Login
+
+BUCKET = "spacex-launches"
+LOG_GROUP = "/spacex-pipeline/local/run"
+SAMPLE_QUERY = "SELECT launch_year, COUNT(*) AS launches, SUM(success) AS successes FROM launches GROUP BY launch_year"
+
+
+class Stack(ABC):
+    """A database, an S3 emulator and a source; how to look into them."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.outside = environment
+        self.live = environment.get("LIVE", "") not in {"", "0"}
+        self.launches = environment.get("LAUNCHES", "")
+        if self.launches and not self.launches.isdecimal():
+            raise SystemExit(f"LAUNCHES is {self.launches!r}; it must be a number")
+
+    @abstractmethod
+    def up(self) -> None:
+        """Start what does not run yet, and make what Terraform makes in AWS."""
+
+    @abstractmethod
+    def start(self, arguments: list[str]) -> int:
+        """Run the program in front; its exit code."""
+
+    @abstractmethod
+    def down(self) -> None:
+        """Stop what was started here, and remove its data."""
+
+    @property
+    @abstractmethod
+    def running(self) -> bool:
+        """Whether the stores run."""
+
+    @property
+    @abstractmethod
+    def login(self) -> Login:
+        """The program's user of the database."""
+
+    @property
+    @abstractmethod
+    def endpoint(self) -> AwsEndpoint:
+        """S3 and CloudWatch Logs."""
+
+    def settings(self) -> dict[str, str]:
+        """The stores as this machine sees them: every setting of them that leads anywhere."""
+        where = {"S3_BUCKET": BUCKET, "S3_PREFIX": "", "LOG_GROUP": LOG_GROUP}
+        return {**self.endpoint.environment(), **self.login.environment(), **where}
+
+    def write_environment(self) -> None:
+        """Keep the settings as a file for a shell; it also takes away what would lead to a real account."""
+        lines = ["unset $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')"]
+        lines += [f"export {key}={shlex.quote(value)}" for key, value in self.settings().items()]
+        self.directory.mkdir(exist_ok=True)
+        file = self.directory / "environment"
+        file.touch(mode=0o600)
+        file.write_text("\n".join([*lines, ""]))
+
+    def run(self, arguments: list[str]) -> int:
+        """Run the program on these services, say how to look further, pass its exit code on."""
+        code = self.start(arguments)
+        say("", "Look further:", *(f"  {line}" for line in self.hints()))
+        say("Run it again: make run-local. End it: make down")
+        return code
+
+    def hints(self) -> list[str]:
+        """Commands that work as printed, from the checkout."""
+        lines = [f"{self.ask('sql')} {shlex.quote(SAMPLE_QUERY)}", self.ask("ls")]
+        if runs("aws", "--version"):
+            here = shlex.quote(os.path.relpath(self.directory))
+            lines.append(f"(. {here}/environment; aws s3 ls --recursive s3://{BUCKET})")
+        return lines
+
+    def ask(self, command: str) -> str:
+        """A command of `tests.local`, as it is typed."""
+        return f"{shlex.quote(os.path.relpath(sys.executable))} -m tests.local {command}"
+
+    def sql(self, statement: str) -> int:
+        """Print what a statement gives, with tabs between."""
+        with self.login.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            if cursor.description:
+                print(*(column[0] for column in cursor.description), sep="\t")
+            for row in cursor.fetchall():
+                print(*("NULL" if value is None else value for value in row), sep="\t")
+        return 0
+
+    def list_objects(self, prefix: str) -> int:
+        """Print size and key of the objects in the bucket."""
+        for page in self.endpoint.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
+            for item in page.get("Contents", []):
+                print(f"{item['Size']:>10}  {item['Key']}")
+        return 0
