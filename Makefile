@@ -3,8 +3,7 @@ VENV   := .venv/bin/python
 READY  := .venv/up-to-date
 TOOLS  := build/tools
 FASTER := $(wildcard tests/unit tests/property)
-SLOWER := $(wildcard tests/integration tests/fault)
-.PHONY: help setup run-local down test lint format test-unit test-integration lock audit clean
+.PHONY: help setup run-local down test lint format test-unit test-integration test-fault lock audit clean
 .SUFFIXES:
 
 help: ## Show this list
@@ -36,7 +35,10 @@ test-unit: $(READY) ## Tests that need no service
 	@$(VENV) -m pytest $(FASTER)
 
 test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
-	@$(VENV) -m pytest $(SLOWER)
+	@$(VENV) -m pytest tests/integration
+
+test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
+	@$(VENV) -m pytest tests/fault
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv
