@@ -4,8 +4,7 @@ READY  := .venv/up-to-date
 TOOLS  := build/tools
 PYTEST := $(VENV) -m pytest --numprocesses auto --dist worksteal
 FASTER := $(wildcard tests/unit tests/property)
-SLOWER := $(wildcard tests/integration tests/fault)
-.PHONY: help setup run-local down test lint format test-unit test-integration lock audit clean
+.PHONY: help setup run-local down test lint format test-unit test-integration test-fault lock audit clean
 .SUFFIXES:
 
 help: ## Show this list
@@ -37,7 +36,10 @@ test-unit: $(READY) ## Tests that need no service
 	@$(PYTEST) $(FASTER)
 
 test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
-	@$(PYTEST) $(SLOWER)
+	@$(PYTEST) tests/integration
+
+test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
+	@$(PYTEST) tests/fault
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv

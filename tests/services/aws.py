@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -33,8 +34,7 @@ class AwsEndpoint:
 
     def client(self, service: str) -> Any:
         """A boto3 client; the environment must be clean of `AWS_PROFILE` and the like (`without_settings`)."""
-        session = boto3.session.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]  # any service's name
+        return _client(self.url, service)
 
     def create_bucket(self, name: str) -> None:
         """Make a versioned bucket, unless it is there."""
@@ -68,6 +68,12 @@ class MotoServer(Server):
     def answers(self) -> bool:
         """Whether moto's own page is served."""
         return http_status(self.port, "/moto-api/") == 200
+
+
+@cache  # to make one takes longer than most of its calls
+def _client(url: str, service: str) -> Any:
+    session = boto3.session.Session("test", "test", region_name=REGION)
+    return session.client(service, endpoint_url=url)  # type: ignore[call-overload]  # any service's name
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:

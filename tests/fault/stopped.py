@@ -1,0 +1,132 @@
+"""The program in a process of its own that notes every effect it has, and stops at one of them when told to.
+
+An effect is whatever is no reading: each call to S3 but Get, Head and List, each statement but SELECT, SHOW and SET. So a new
+effect in the program is found by the test and can't be forgotten in it.
+"""
+
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import botocore.client
+import pandas as pd  # noqa: F401  # here, so that it is in the server that every run is forked from
+import pymysql.connections
+
+import app.__main__
+
+_READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_DATE = re.compile(r"date=\d{4}-\d\d-\d\d")
+_NAME_CHARS = 60
+
+# A fork of a process that has imported everything starts in no time; it is a process of its own all the same.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["__main__", __name__])
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a run ends: before or after the effect, by an exception or by SIGKILL."""
+
+    effect: str
+    when: Literal["before", "after"]
+    how: Literal["exception", "kill"]
+
+
+def run_stopped(environment: Mapping[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> int:
+    """Run a command; its exit code, negative for a signal. What it did is in `effects`, what it printed in `output`."""
+    effects.write_bytes(b"")
+    process = _processes.Process(target=_child, args=(dict(environment), arguments, output, effects, stop), daemon=True)
+    process.start()
+    process.join(120)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"the run at {stop} hangs")
+    return process.exitcode
+
+
+def _child(environment: dict[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    sys.argv = ["app", *arguments]
+    _Watch(effects, stop).install()
+    app.__main__.main()
+
+
+class _Watch:
+    """Stands between the program and its clients."""
+
+    def __init__(self, effects: Path, stop: Stop | None) -> None:
+        self._effects = os.open(effects, os.O_WRONLY | os.O_APPEND)
+        self._stop = stop
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._statement = threading.local()
+
+    def install(self) -> None:
+        call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+        connection: Any = pymysql.connections.Connection
+        query, command = connection.query, connection._execute_command
+        watch = self
+
+        def calling(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            return watch.at(f"{operation} {parameters.get('Key', '')}", lambda: call(client, operation, parameters))
+
+        def querying(connection: Any, sql: Any, *more: Any) -> Any:
+            return watch.at(_text(sql), lambda: query(connection, sql, *more))
+
+        def controlling(name: str) -> Callable[[Any], Any]:
+            plain = getattr(connection, name)
+            return lambda connection: watch.at(name.upper(), lambda: plain(connection))
+
+        def commanding(connection: Any, kind: int, sql: Any) -> Any:
+            assert watch._statement.__dict__ or _READS.match(_text(sql)), f"{_text(sql)} goes past the watch"
+            return command(connection, kind, sql)
+
+        botocore.client.BaseClient._make_api_call = calling  # type: ignore[attr-defined]
+        connection.query, connection._execute_command = querying, commanding
+        for name in ("begin", "commit", "rollback"):
+            setattr(connection, name, controlling(name))
+
+    def at(self, what: str, act: Callable[[], Any]) -> Any:
+        """Do something, and note or stop it when it is an effect."""
+        self._statement.inside = True
+        try:
+            if _READS.match(what):
+                return act()
+            effect = self._named(what)
+            self._end_if(effect, "before")
+            done = act()
+            self._end_if(effect, "after")
+            return done
+        finally:
+            self._statement.__dict__.clear()
+
+    def _named(self, what: str) -> str:
+        what = _DATE.sub("date=DAY", _RUN_ID.sub("RUN", " ".join(what.split())))[:_NAME_CHARS]
+        with self._lock:
+            self._seen[what] += 1
+            effect = f"{what} #{self._seen[what]}"
+        os.write(self._effects, f"{effect}\n".encode())
+        return effect
+
+    def _end_if(self, effect: str, when: str) -> None:
+        if self._stop and (self._stop.effect, self._stop.when) == (effect, when):
+            if self._stop.how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise RuntimeError("stopped by the test")
+
+
+def _text(sql: Any) -> str:
+    return sql.decode("utf-8", "replace") if isinstance(sql, (bytes, bytearray)) else str(sql)

@@ -1,0 +1,163 @@
+"""Every effect of a run, and the run stopped before it, after it, or cut off from its answer; then a normal run.
+
+The effects are found by running, not listed here. Whatever happens at one of them, each store is at any time as it was before or
+as it is after a good run, and the next run leaves both as one good run does, to the byte.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from tests.fault.stopped import Stop
+from tests.fault.world import AFTER, BEFORE, State, World, new_world, pattern_of
+from tests.services import AwsEndpoint, Login
+from tests.services.proxy import Proxy
+from tests.services.server import HOST
+
+_WORLDS = 3  # at work side by side: most of a run is waiting
+Way = Callable[[World, str], bool]
+"""Runs the program with a fault at an effect; false when the run had no such effect."""
+
+
+def stopped(when: str, how: str) -> Way:
+    def run(world: World, effect: str) -> bool:
+        code = world.run_forked(Stop(effect, when, how))  # type: ignore[arg-type]
+        assert (code == -9) if how == "kill" else code in (1, 5, 6), f"exit {code}\n{world.last_line}"
+        return effect in world.effects
+
+    return run
+
+
+def answer_lost(times: int) -> Way:
+    def run(world: World, effect: str) -> bool:
+        s3 = int(world.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
+        in_s3 = re.match(r"\w+Object ", effect) is not None
+        with Proxy(HOST, s3) as lake, Proxy(world.login.host, world.login.port, mysql=True) as warehouse:
+            proxy = lake if in_s3 else warehouse
+            proxy.lose(pattern_of(effect, world), times)
+            code = world.run_forked(AWS_ENDPOINT_URL=lake.url, MYSQL_HOST=HOST, MYSQL_PORT=str(warehouse.port))
+        assert proxy.lost >= 1, f"nothing of {effect} passed\n{world.last_line}"
+        # S3 is asked again, and finds that it was done; so is a COMMIT. Any other statement ends the run.
+        survives = (in_s3 and times == 1) or effect.startswith("COMMIT")
+        assert code == (0 if survives else 5 if in_s3 else 6), f"exit {code}\n{world.last_line}"
+        return True
+
+    return run
+
+
+WAYS = {
+    "exception-before": stopped("before", "exception"),
+    "exception-after": stopped("after", "exception"),
+    "kill-before": stopped("before", "kill"),
+    "kill-after": stopped("after", "kill"),
+    "answer-lost": answer_lost(1),
+    "answer-lost-each-time": answer_lost(99),
+}
+
+
+@pytest.fixture(scope="module")
+def worlds(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
+    """Worlds that hold what a good run published before."""
+    folder = tmp_path_factory.mktemp("worlds")
+    with ExitStack() as stack:
+        found = [stack.enter_context(new_world(mysql, aws, folder / str(i))) for i in range(_WORLDS)]
+        for world in found:
+            assert world.run_forked() == 0, world.last_line
+        yield found
+
+
+@pytest.fixture(scope="module")
+def good(worlds: list[World]) -> tuple[State, State, list[str]]:
+    """The state before, the one after a good run, and the effects of that run."""
+    world = worlds[0]
+    before = world.state()
+    world.api.set("launches", AFTER)
+    assert world.run_forked() == 0, world.last_line
+    effects, after = world.effects, world.state()
+    world.api.set("launches", BEFORE)
+    assert world.run_forked() == 0, world.last_line
+    assert world.state() == before  # the way back, on which every case relies
+    return before, after, effects
+
+
+def test_the_effects_are_those_that_the_design_names(good: tuple[State, State, list[str]]) -> None:
+    effects = good[2]
+    for named in (
+        *("PutObject raw/", "PutObject quarantine/", "PutObject launches/", "PutObject launch_payloads/", "DeleteObject"),
+        *("LOAD DATA", "INSERT INTO `launches`", "UPDATE `launches`", "DELETE t FROM `launches`", "COMMIT"),
+        *("PutObject manifests/run=", "PutObject manifests/latest.json", "UPDATE `pipeline_runs`", "INSERT INTO `pipeline_runs`"),
+    ):
+        assert any(effect.startswith(named) for effect in effects), named
+    assert len(effects) == len(set(effects))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fault_at_any_effect_is_repaired_by_the_next_run(
+    worlds: list[World], good: tuple[State, State, list[str]], way: str
+) -> None:
+    before, after, effects = good
+    if way == "answer-lost-each-time":  # only S3 is asked more than once
+        effects = [effect for effect in effects if re.match(r"\w+Object ", effect)]
+
+    def one(world: World, effect: str) -> None:
+        world.api.set("launches", BEFORE)
+        assert world.run_forked() == 0, world.last_line
+        world.api.set("launches", AFTER)
+        assert WAYS[way](world, effect), "the run had no such effect"
+        assert world.rows() in (before["mysql"], after["mysql"]), "MySQL is neither as before nor as after"
+        assert world.published() in (before["manifest"], after["manifest"]), "so is what the manifest names"
+        assert world.run_forked() == 0, world.last_line
+        assert world.state() == after
+
+    failures = _side_by_side(worlds, effects, one)
+    assert not failures, "\n\n".join(failures)
+
+
+@pytest.mark.parametrize("way", ["exception-after", "kill-after", "answer-lost"])
+def test_a_fault_in_the_first_run_of_all_is_repaired_by_the_next(
+    mysql: Login, aws: AwsEndpoint, tmp_path: Path, good: tuple[State, State, list[str]], way: str
+) -> None:
+    """On an empty database and bucket: the effects that later runs do not have, such as the making of tables."""
+    before, _, later = good
+    with new_world(mysql, aws, tmp_path / "first") as world:
+        assert world.run_forked() == 0, world.last_line
+        effects = [effect for effect in world.effects if effect not in later and "TEMPORARY" not in effect]
+    assert any(effect.startswith("CREATE TABLE `launches`") for effect in effects)
+    numbers = iter(range(len(effects)))
+
+    def one(_: World, effect: str) -> None:
+        with new_world(mysql, aws, tmp_path / str(next(numbers))) as world:
+            assert WAYS[way](world, effect), "the run had no such effect"
+            assert world.rows() in (before["mysql"], {table: [] for table in before["mysql"]}), "MySQL is neither empty nor whole"
+            assert world.run_forked() == 0, world.last_line
+            assert world.state() == before
+
+    failures = _side_by_side([world] * _WORLDS, effects, one)
+    assert not failures, "\n\n".join(failures)
+
+
+def _side_by_side(worlds: list[World], effects: list[str], one: Callable[[World, str], None]) -> list[str]:
+    """Every effect tried in one of the worlds; what went wrong, by effect."""
+    left: SimpleQueue[str] = SimpleQueue()
+    for effect in effects:
+        left.put(effect)
+
+    def work(world: World) -> list[str]:
+        failures: list[str] = []
+        while True:
+            try:
+                effect = left.get_nowait()
+            except Empty:
+                return failures
+            try:
+                one(world, effect)
+            except AssertionError as error:
+                failures.append(f"{effect}: {error}")
+
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        return [failure for found in pool.map(work, worlds) for failure in found]

@@ -1,0 +1,142 @@
+"""Both stores, an API and the program, all of one test's own, and what the stores hold as plain data."""
+
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.fault.stopped import Stop, run_stopped
+from tests.program import KEYS, Program
+from tests.sample_api import SampleApi
+from tests.services import AwsEndpoint, Login, create_database, drop_database
+
+State = dict[str, Any]
+
+ROCKET = {"id": "r1", "name": "Rocket"}
+PAYLOADS = [{"id": f"p{i}", "name": f"Payload {i}", "mass_kg": 100.5 * i, "orbit": "LEO"} for i in range(1, 5)]
+
+
+def launch(number: int, date: str, **facts: Any) -> dict[str, Any]:
+    """A sound launch with a rocket, a booster and a payload."""
+    return {
+        "id": f"launch-{number}",
+        "flight_number": number,
+        "name": f"Launch {number}",
+        "date_utc": f"{date}T00:00:00.000Z",
+        "success": True,
+        "upcoming": False,
+        "rocket": "r1",
+        "payloads": [f"p{number}"],
+        "cores": [{"core": "c1", "flight": number, "reused": number > 1}],
+        "crew": [],
+        "failures": [],
+        **facts,
+    }
+
+
+BEFORE = [
+    launch(1, "2020-03-01"),
+    launch(2, "2020-06-01", crew=[{"crew": "m1", "role": "Commander"}]),
+    launch(3, "2021-02-01", success=False, failures=[{"time": 60, "altitude": 12.5, "reason": "Neutral reason"}]),
+]
+AFTER = [
+    launch(1, "2020-03-01", details="Changed.", payloads=[]),  # a row changed, a row gone
+    launch(2, "2021-06-01", crew=[{"crew": "m1", "role": "Commander"}]),  # to the other year; its crew leaves one empty
+    launch(3, "2021-02-01", success="no"),  # malformed: its last good rows stay
+    launch(4, "2020-09-01"),  # new
+]
+
+
+class World(Program):
+    """A program with its API, database and bucket."""
+
+    def __init__(
+        self, aws: AwsEndpoint, login: Login, bucket: str, api: SampleApi, folder: Path, settings: dict[str, str]
+    ) -> None:
+        environment = {**aws.environment(), **login.environment(), "S3_BUCKET": bucket, "SOURCE_URL": api.url}
+        super().__init__({"PATH": "/usr/bin:/bin", **environment, **settings}, aws, login)
+        self.api = api
+        self.folder = folder
+
+    def run_forked(self, stop: Stop | None = None, **settings: str) -> int:
+        """One run, perhaps stopped; its exit code."""
+        return run_stopped({**self.environment, **settings}, ["run"], self.folder / "output", self.folder / "effects", stop)
+
+    @property
+    def effects(self) -> list[str]:
+        """What the last run did, in order."""
+        return (self.folder / "effects").read_text().splitlines()
+
+    @property
+    def last_line(self) -> str:
+        """The last thing that the last run said; what follows are metrics."""
+        return [line for line in (self.folder / "output").read_text().splitlines() if '"message"' in line][-1]
+
+    def rows(self) -> State:
+        """Every fact in MySQL, by table."""
+        there = {name for (name,) in self.login.query("SHOW TABLES")}
+        return {table: self.in_mysql(table) if table in there else [] for table in KEYS}
+
+    def published(self) -> State:
+        """What the latest manifest claims, and that every object it names is there; runs and versions left out."""
+        if "manifests/latest.json" not in self.keys("manifests/"):
+            return {}
+        manifest = json.loads(self.object(json.loads(self.object("manifests/latest.json"))["manifest"]))
+        s3 = self.aws.client("s3")
+        files = {}
+        for file in manifest["files"]:
+            found = s3.head_object(Bucket=self.bucket, Key=file["key"], VersionId=file["version_id"])
+            assert found["ETag"] == file["etag"]
+            files[file["key"]] = (file["rows"], file["digest"], file["etag"])
+        for endpoint in manifest["endpoints"].values():
+            for raw in endpoint["objects"]:
+                s3.head_object(Bucket=self.bucket, Key=raw["key"], VersionId=raw["version_id"])
+        kept = ("source", "rejected", "retained_ids", "lookups", "newest_launch_utc")
+        return {"files": files, **{name: manifest[name] for name in kept}}
+
+    def state(self) -> State:
+        """Everything that a good run leaves in both stores, to the byte: the emulator's ETag is the MD5 of an object."""
+        pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        listed = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
+        objects = {key: etag for key, etag in listed.items() if key.partition("/")[0] in KEYS}
+        published = self.published()
+        assert {key: etag for key, (_, _, etag) in published["files"].items()} == objects
+        (last,) = self.login.query("SELECT state FROM pipeline_runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
+        assert last[0] in ("published", "unchanged")
+        return {"mysql": self.rows(), "s3": objects, "manifest": published}
+
+    def quarantined(self) -> int:
+        """How many quarantine files there are."""
+        return len(self.keys("quarantine/"))
+
+
+@contextmanager
+def new_world(mysql: Login, aws: AwsEndpoint, folder: Path, **settings: str) -> Iterator[World]:
+    """A world with nothing in it; three launches are too few for the gate's ratio of rejects."""
+    name = f"test{secrets.token_hex(6)}"
+    login = create_database(mysql, name, name, secrets.token_hex(12))
+    bucket = f"test-{secrets.token_hex(8)}"
+    aws.create_bucket(bucket)
+    folder.mkdir(parents=True)
+    empty: dict[str, list[Any]] = {kind: [] for kind in ("launchpads", "landpads", "cores", "crew")}
+    lookups = {**empty, "rockets": [ROCKET], "payloads": PAYLOADS}
+    try:
+        with SampleApi(BEFORE, lookups) as api:
+            yield World(aws, login, bucket, api, folder, {"MAX_REJECTED_RATIO": "1", **settings})
+    finally:
+        drop_database(mysql, login)
+
+
+def pattern_of(effect: str, world: World) -> bytes:
+    """The effect's request as it passes a proxy: the line of HTTP, or the statement."""
+    what = effect.rpartition(" #")[0]
+    kind, _, key = what.partition(" ")
+    methods = {"PutObject": "PUT", "DeleteObject": "DELETE"}
+    text = f"{methods[kind]} /{world.bucket}/{key}" if kind in methods else what
+    found = re.escape(text).replace("RUN", r"\d{8}T\d{6}Z-[0-9a-f]{8}").replace("=DAY", "=[0-9-]{10}")
+    if kind in methods:
+        return b"^" + found.replace("=", "(=|%3D)").encode()  # as a URL may have it
+    return rb"^...\0\x03" + found.replace(r"\ ", r"\s+").encode()
