@@ -8,30 +8,33 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 
-from app import cli, initdb, pipeline
-from app.console import TerminalView, show_frame, show_plan, show_report
+from app import cli, doctor, initdb, pipeline
+from app.console import TerminalView, show_checks, show_frame, show_plan, show_report, show_run, show_runs
 from app.edges import Edges
-from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree, some
+from app.errors import GateRefused, LakeError, LockHeld, PipelineError, SettingsError, StoresDisagree, Unhealthy, some
 from app.interrupt import Interrupts
 from app.lake import S3Lake
-from app.reconcile import Limits, Plan
-from app.records import Run, RunReport
+from app.reconcile import Limits
+from app.records import ArchivedEndpoint, Lake, Manifest, Run, RunReport, Warehouse
 from app.schema import TABLES
 from app.settings import Settings, load_settings
 from app.sources import make_source
+from app.sources.archive import ArchivedSource, archived_run
 from app.telemetry import Telemetry, blotted, cloudwatch, logger_to, print_metrics
 from app.transform import frame
 from app.warehouse import MysqlWarehouse
 
 _ROWS_SHOWN = 5
 _NAMED = 10
+_MEASURED = ("run", "verify", "replay")
 
 
 def main() -> NoReturn:
@@ -42,6 +45,11 @@ def main() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)  # nobody waits for a thread that still hangs on a socket
+
+
+def new_run_id(started_at: datetime) -> str:
+    """An id that sorts by time, to the second."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def execute(request: cli.Request) -> int:
@@ -61,7 +69,9 @@ class _Command:
 
         self.request, self.settings = request, settings
         started_at = datetime.now(UTC)
-        run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        run_id = new_run_id(started_at)
+        self.replayed: list[dict[str, Any]] = []
+        self.listed: list[dict[str, Any]] | None = None
         self.console = Console(stderr=request.as_json, highlight=False)
         # Someone watches stdout, or, where the result goes there, stderr.
         self.on_terminal = self.console.is_terminal
@@ -85,15 +95,16 @@ class _Command:
 
     def _print_result(self, code: int) -> None:
         settings = self.settings
-        if not self.on_terminal and not self.request.as_json and self.request.command not in ("plan", "init-db"):
+        if not self.on_terminal and not self.request.as_json and self.request.command in _MEASURED:
             print_metrics(self.report, settings.environment, datetime.now(UTC))
         if self.request.as_json:
-            result = {**dataclasses.asdict(self.report), "exit_code": code}
+            result: Any = {**dataclasses.asdict(self.report), "exit_code": code}
+            if self.listed is not None:
+                result = self.listed
             print(blotted(json.dumps(result, default=str, indent=1), settings.secrets))  # noqa: T201
 
     def _guarded(self) -> int:
         """The command, with every way it may end told in one last line."""
-        report = self.report
         try:
             self.interrupts.install()
             with tempfile.TemporaryDirectory(prefix="spacex-pipeline-", ignore_cleanup_errors=True) as spool:
@@ -113,43 +124,150 @@ class _Command:
             return self._failed("", blotted(f"a fault of the program: {type(error).__name__}: {error}", self.settings.secrets), 1)
         self.interrupts.ignore()
         self._complete()
-        self.tell.event(f"{self.request.command} {report.state}", **_summary(report))
+        self.tell.event(f"{self.request.command} {self.report.state}", **_summary(self.report))
         return 0
 
     def _work(self, spool: Path) -> None:
-
-        request, settings = self.request, self.settings
-        if request.command == "init-db":
+        """The command itself."""
+        command = self.request.command
+        if command == "init-db":
             self._init_db()
             return
-        limits = Limits(
-            settings.max_rejected_ratio, settings.max_shrink_ratio, request.accept_shrink, request.accept_source_change
-        )
+        if command == "doctor":
+            self._doctor()
+            return
+        settings = self.settings
+        if self.request.to_prefix is not None and self.request.to_database is not None:
+            settings = settings.elsewhere(self.request.to_prefix, self.request.to_database)
         lake = S3Lake(settings)
         with self.tell.stage("connect"):
             warehouse = MysqlWarehouse(settings)
         with warehouse:
             edges = Edges(self.source, lake, warehouse, self.tell)
-            if request.command == "verify":
-                if found := pipeline.verify(self.run, edges, self.report):
-                    raise StoresDisagree(f"not as published: {some(found, _NAMED)}", hint="the next run repairs it")
-                self.report.state = "verified"
-                self._show_report()
-            elif request.command == "plan":
-                derived, plan = pipeline.plan(self.run, edges, limits, spool, self.report)
-                self.report.state = "planned"
-                self._show_plan(plan)
-                self._show_frames(derived.snapshot.head)
+            if command == "verify":
+                self._verify(edges, spool)
+            elif command == "plan":
+                self._plan(edges, spool)
+            elif command == "replay":
+                self._replay(edges, spool)
+            elif command == "runs":
+                self._runs(warehouse)
             else:
-                try:
-                    head = pipeline.run(self.run, edges, limits, settings.stale_after_days, spool, self.report)
-                except BaseException as error:
-                    self.interrupts.ignore()
-                    self._record_failure(warehouse, error)
-                    raise
+                head = self._publish(edges, spool)
                 self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
                 self._show_report()
                 self._show_frames(head)
+
+    def _publish(self, edges: Edges, spool: Path) -> pipeline.Head:
+        folder = spool / self.run.id
+        folder.mkdir()
+        try:
+            return pipeline.run(self.run, edges, self._limits(), self.settings.stale_after_days, folder, self.report)
+        except BaseException as error:
+            self.interrupts.ignore()
+            self._record_failure(edges.warehouse, error)
+            raise
+
+    def _limits(self) -> Limits:
+        settings, request = self.settings, self.request
+        return Limits(settings.max_rejected_ratio, settings.max_shrink_ratio, request.accept_shrink, request.accept_source_change)
+
+    def _plan(self, edges: Edges, spool: Path) -> None:
+        try:
+            derived = pipeline.plan(self.run, edges, self._limits(), spool, self.report)
+        except GateRefused:
+            self._show_plan()
+            raise
+        self.report.state = "planned"
+        self._show_plan()
+        self._show_frames(derived.snapshot.head)
+
+    def _verify(self, edges: Edges, spool: Path) -> None:
+        found = pipeline.verify(self.run, edges, self.report)
+        if found and self.request.heal:
+            self.tell.warn_if(found, "not as published")
+            manifest = edges.lake.latest().manifest
+            assert manifest  # it was just verified
+            self._begin(manifest)
+            self._publish(dataclasses.replace(edges, source=self._archived(edges.lake, manifest.endpoints, copied=False)), spool)
+            state = "healed"
+            self._begin(manifest)
+            found = pipeline.verify(self.run, edges, self.report)
+        else:
+            state = "verified"
+        if found:
+            hint = "the next run repairs it, or verify --heal"
+            raise StoresDisagree(f"not as published: {some(found, _NAMED)}", hint=hint)
+        self.report.state = state
+        self._show_report()
+
+    def _replay(self, edges: Edges, spool: Path) -> None:
+        """Each run in turn, oldest first; the first that fails ends it."""
+        archive = S3Lake(self.settings)
+        elsewhere = self.request.to_prefix is not None
+        head: pipeline.Head | None = None
+        for manifest in self._to_replay(archive):
+            self._begin(manifest)
+            source = self._archived(archive, manifest.endpoints, copied=elsewhere)
+            head = self._publish(dataclasses.replace(edges, source=source), spool)
+            self.report.replayed = [*self.replayed, {"replayed_run_id": manifest.run_id, **_summary(self.report)}]
+            self.replayed = self.report.replayed
+        assert head  # there was something to replay
+        self.interrupts.ignore()
+        self._show_report()
+        self._show_frames(head)
+
+    def _to_replay(self, archive: S3Lake) -> Iterator[Manifest]:
+        """What was received by the runs that were asked for, as a manifest each."""
+        if run_id := self.request.run_id:
+            yield archived_run(archive, self.source.name, run_id)
+            return
+        first, last = (day and f"{day:%Y%m%d}" for day in (self.request.since, self.request.until))
+        chosen = [i for i in archive.published_run_ids() if (first or "0") <= i[:8] <= (last or "9")]
+        found = [m for m in map(archive.manifest, chosen) if m and m.replayed_run_id is None and m.source == self.source.name]
+        if not found:
+            raise LakeError(f"no run of source {self.source.name} published in that time", hint="see: runs")
+        yield from found
+
+    def _archived(self, archive: Lake, endpoints: Mapping[str, ArchivedEndpoint], *, copied: bool) -> ArchivedSource:
+        return ArchivedSource(self.source, archive, endpoints, copied=copied)
+
+    def _begin(self, replayed: Manifest) -> None:
+        """A run of its own, that repeats another."""
+        started_at = datetime.now(UTC)
+        self.run = Run(new_run_id(started_at), started_at, self.source.name, replayed.as_of, replayed.run_id)
+        self.report = RunReport(self.run.id, self.run.source, started_at)
+        self.tell.begin(self.run.id)
+
+    def _runs(self, warehouse: MysqlWarehouse) -> None:
+        if self.request.run_id:
+            one = warehouse.one_run(self.request.run_id)
+            if one is None:
+                raise SettingsError(f"pipeline_runs has no run {self.request.run_id}", hint="see: runs")
+            found = [one]
+        else:
+            found = warehouse.runs(self.request.limit)
+        self.report.state = "listed"
+        self.listed = found
+        if self.view:
+            self.view.close()
+            (show_run if self.request.run_id else show_runs)(self.console, found)
+        elif not self.request.as_json:
+            for one in found:
+                self.tell.event(f"run {one['run_id']} {one['state']}", run=one)
+
+    def _doctor(self) -> None:
+        checks = doctor.examine(self.settings, self.source)
+        self.report.state = "healthy"
+        self.listed = [dataclasses.asdict(check) for check in checks]
+        if self.view:
+            self.view.close()
+            show_checks(self.console, checks)
+        else:
+            for check in checks:
+                self.tell.event(f"{'pass' if check.passed else 'FAIL'} {check.name}: {check.found}", **dataclasses.asdict(check))
+        if failed := [check for check in checks if not check.passed]:
+            raise Unhealthy(some([check.name for check in failed], _NAMED), failed[0].exit_code)
 
     def _init_db(self) -> None:
         settings = self.settings
@@ -160,7 +278,7 @@ class _Command:
             self.view.close()
             self.console.print(f"[bold green]ready[/] user {escape(settings.mysql_user)} in {escape(settings.mysql_database)}")
 
-    def _record_failure(self, warehouse: MysqlWarehouse, error: BaseException) -> None:
+    def _record_failure(self, warehouse: Warehouse, error: BaseException) -> None:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""
         if isinstance(error, LockHeld):
             return  # the table is the other run's at this time
@@ -196,18 +314,13 @@ class _Command:
             self.view.close()
             show_report(self.console, self.report)
 
-    def _show_plan(self, plan: Plan) -> None:
-        self.report.plan = {
-            "load": [f"{table} {year}" for table, year in sorted(plan.load)],
-            "put": [f"{table} {year}" for table, year in plan.put],
-            "delete": [f"{table} {year}" for table, year in sorted(plan.delete)],
-        }
+    def _show_plan(self) -> None:
         self._complete()
         if self.view:
             self.view.close()
             show_plan(self.console, self.report)
         else:
-            self.tell.event("plan", ddl=self.report.ddl, **self.report.plan)
+            self.tell.event("plan", **self.report.plan)
 
     def _show_frames(self, head: pipeline.Head) -> None:
         """Five rows of each table on a terminal, shape and types of each as a log line elsewhere."""

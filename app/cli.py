@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -17,6 +18,13 @@ class Request:
     as_json: bool = False
     accept_shrink: bool = False
     accept_source_change: bool = False
+    heal: bool = False
+    run_id: str | None = None
+    since: date | None = None
+    until: date | None = None
+    to_prefix: str | None = None
+    to_database: str | None = None
+    limit: int = 20
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")
@@ -40,7 +48,11 @@ def cli() -> None:
     Examples:
       spacex-pipeline run              publish what has changed
       spacex-pipeline plan --json      what a run would change, written nowhere
-      spacex-pipeline verify           prove both stores by their values
+      spacex-pipeline verify --heal    prove both stores by their values, and repair them
+      spacex-pipeline replay 20261125T101209Z-c7f52c84
+                                       publish once more what that run received
+      spacex-pipeline runs             what the last runs did
+      spacex-pipeline doctor           look whether everything is set up
     """
 
 
@@ -62,9 +74,60 @@ def plan(**options: Any) -> Request:
 
 @cli.command()
 @_json
+@click.option("--heal", is_flag=True, help="Repair what differs, from the raw archive of the run that published.")
 def verify(**options: Any) -> Request:
     """Prove the published snapshot: raw archive, every partition in S3 and MySQL."""
     return Request("verify", **options)
+
+
+@cli.command()
+@click.argument("run_id", required=False)
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="Replay every run that published from this day on, …")
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="… to this day, in order.")
+@click.option("--to-prefix", help="Publish under this prefix of the bucket; with --to-database.")
+@click.option("--to-database", help="Load into this database; with --to-prefix.")
+@_json
+@_gate
+def replay(since: datetime | None, until: datetime | None, **options: Any) -> Request:
+    r"""Publish once more what an earlier run received, from the raw archive.
+
+    As if it had run then: after a repair of the program quarantined records are tried again. The next run publishes
+    what the source says today.
+
+    \b
+    Examples:
+      spacex-pipeline replay 20261125T101209Z-c7f52c84
+      spacex-pipeline replay --from 2026-11-01 --to 2026-11-25 --to-prefix again --to-database again
+    """
+    if (options["run_id"] is None) == (since is None and until is None):
+        raise click.UsageError("give either a run id, or --from and --to")
+    if (options["to_prefix"] is None) != (options["to_database"] is None):
+        raise click.UsageError("--to-prefix and --to-database go together: each alone would leave the other store as it is")
+    return Request("replay", since=since and since.date(), until=until and until.date(), **options)
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@_json
+@click.pass_context
+def runs(context: click.Context, /, **options: Any) -> Request | None:
+    """List what the last runs did; `runs show ID` tells all of one."""
+    return None if context.invoked_subcommand else Request("runs", **options)
+
+
+@runs.command()
+@click.argument("run_id")
+@_json
+def show(**options: Any) -> Request:
+    """Show everything that is known of one run."""
+    return Request("runs", **options)
+
+
+@cli.command()
+@_json
+def doctor(**options: Any) -> Request:
+    """Look whether settings, source, S3, MySQL and CloudWatch are as a run needs them; change nothing."""
+    return Request("doctor", **options)
 
 
 @cli.command("init-db")

@@ -1,12 +1,14 @@
 """What a person at a terminal sees: how far a run is, its result, and rows of the tables."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from app.doctor import Check
 from app.records import RunReport
 from app.schema import TABLES
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 _INNER = {"put", "prove", "commit"}  # stages within merge
 _CELL_CHARS = 32
 _NAMED = 8
+_CHANGES = 20
 _SHOWN_COLUMNS = {
     "launches": ["name", "date_utc", "date_precision", "status", "rocket_name", "launchpad_name", "payload_count"],
     "launch_cores": [
@@ -84,15 +87,90 @@ def show_report(console: Console, report: RunReport) -> None:
     console.print("; ".join(facts))
 
 
+def show_checks(console: Console, checks: Iterable[Check]) -> None:
+    """What the doctor found, one line each, the repair below what failed."""
+    for check in checks:
+        mark = "[green]pass[/]" if check.passed else "[bold red]FAIL[/]"
+        console.print(f"{mark} {check.name}: {escape(check.found)}")
+        if not check.passed and check.hint:
+            console.print(f"     [yellow]→ {escape(check.hint)}[/]")
+
+
+def show_runs(console: Console, runs: Iterable[dict[str, Any]]) -> None:
+    """The last runs as a table, newest first."""
+    table = Table("run", "started (UTC)", "result", "source", "version", box=None, padding=(0, 2, 0, 0))
+    for header in ("seconds", "slowest stage", "launches", "written", "rejected"):
+        table.add_column(header, justify="right")
+    for run in runs:
+        seconds, slowest = "", ""
+        if run["finished_at"]:
+            seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}"
+        if stages := {name: s for name, s in run["stage_seconds"].items() if name not in _INNER}:
+            name = max(stages, key=lambda stage: stages[stage])
+            slowest = f"{name} {stages[name]:.1f}"
+        rows = run["rows_by_table"]
+        written = sum(n or 0 for counts in rows.values() for action, n in counts.items() if action != "total")
+        color = {"published": "green", "unchanged": "green", "failed": "red"}.get(run["state"], "yellow")
+        launches = rows.get("launches", {}).get("total")
+        table.add_row(
+            run["run_id"],
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+            f"[{color}]{run['state']}[/]",
+            run["source"],
+            run["app_version"],
+            seconds,
+            slowest,
+            "" if launches is None else f"{launches:,}",
+            f"{written:,}",
+            str(run["rejected"] or 0),
+        )
+    console.print(table)
+
+
+def show_run(console: Console, runs: Iterable[dict[str, Any]]) -> None:
+    """All that is known of one run."""
+    for run in runs:
+        for name, value in run.items():
+            if name == "rows_by_table":
+                for table, counts in value.items():
+                    shown = ", ".join(f"{n} {action}" for action, n in counts.items())
+                    console.print(f"[bold]{table}[/] {shown}")
+            elif name == "stage_seconds":
+                console.print("[bold]stages[/] " + ", ".join(f"{stage} {s:.3f} s" for stage, s in value.items()))
+            else:
+                console.print(f"[bold]{name}[/] {escape(str(value))}")
+
+
 def show_plan(console: Console, report: RunReport) -> None:
     """What a run would do."""
-    console.print(f"\n[bold green]planned[/]  source {report.source}; nothing was written")
+    title = "[bold red]would be refused[/]" if report.plan["refused"] else "[bold green]planned[/]"
+    console.print(f"\n{title}  source {report.source}; nothing was written")
+    for reason in report.plan["refused"]:
+        console.print(f"[red]gate[/] {escape(reason)}")
+    table = Table("table", box=None, padding=(0, 2, 0, 0))
+    for header in ("rows", "add", "change", "remove"):
+        table.add_column(header, justify="right")
+    for name, counts in report.plan["rows"].items():
+        numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
+        table.add_row(name, *(f"{n:,}" for n in numbers))
+    console.print(table)
+    changes = report.plan["changes"]
+    for change in changes[:_CHANGES]:
+        key = " ".join(map(str, change["key"]))
+        console.print(
+            f"{change['table']} {key} [bold]{change['column']}[/]: {_shown_value(change['old'])} → {_shown_value(change['new'])}"
+        )
+    if len(changes) > _CHANGES:
+        console.print("more changes: plan --json")
     for statement in report.ddl:
         console.print(f"DDL: {escape(statement.split(' (')[0])} …")
     for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
         names = report.plan[action]
         shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
         console.print(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
+    for reject in report.plan["quarantine"][:_NAMED]:
+        where = f"{reject['endpoint']}[{reject['index']}] {reject['id'] or ''}"
+        console.print(f"quarantine {escape(where)}: {escape(reject['path'])}: {escape(reject['reason'])}")
     console.print(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
 
 
@@ -104,6 +182,10 @@ def show_frame(console: Console, name: str, frame: "pd.DataFrame", rows: int) ->
     for row in some.astype(object).where(some.notna(), "").itertuples(index=False):
         table.add_row(*map(_shown, row))
     console.print(table)
+
+
+def _shown_value(value: str | None) -> str:
+    return "null" if value is None else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -78,5 +78,13 @@ class Stopped(PipelineError):
     exit_code = 143
 
 
+class Unhealthy(PipelineError):
+    """The doctor found something; its exit code is that of the first system concerned."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message, hint="each check says what to do")
+        self.exit_code = exit_code
+
+
 class DeadlineExceeded(PipelineError):
     """The run used up RUN_TIMEOUT_S; its exit code is that of the system it was waiting for."""

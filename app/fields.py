@@ -4,8 +4,10 @@ Nothing is coerced: a number in quotes is text, 1 is not true, and a date is onl
 of `schema.Kind`, so that what passes here fits both stores unaltered.
 """
 
+import contextlib
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +18,16 @@ from app.schema import Kind
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIRST_YEAR = 1000  # MySQL's DATETIME starts here
+
+
+def newest_past(dated: Iterable[tuple[Any, Any]], now: datetime) -> str:
+    """The latest of dates with names that is over, in words; dates that can't be read are passed over."""
+    found: list[tuple[datetime, Any]] = []
+    for text, name in dated:
+        with contextlib.suppress(ValueError):
+            found.append((parse_utc(text), name))
+    newest = max((one for one in found if one[0] <= now), key=lambda one: one[0], default=None)
+    return f"the newest past one {newest[0]:%Y-%m-%d}, {newest[1]}" if newest else "no past one among the latest"
 
 
 def parse_utc(value: Any) -> datetime:

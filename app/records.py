@@ -273,6 +273,9 @@ class Source(Protocol):
     def parser(self, endpoints: Mapping[str, Endpoint]) -> Parser:
         """A parser that knows the look-ups."""
 
+    def probe(self, now: datetime, spool: Path) -> str:
+        """What can be told by one small request: version, newest past launch. Raises SourceError."""
+
 
 class Lake(Protocol):
     """The bucket."""

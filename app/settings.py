@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: Any) -> Any:
         return value or None
 
+    def elsewhere(self, prefix: str, database: str) -> "Settings":
+        """The same settings for another prefix of the bucket and another database."""
+        return self.model_copy(update={"s3_prefix": _prefix(prefix), "mysql_database": database})
+
     @property
     def aws_region(self) -> str | None:
         """The region: boto3 reads AWS_DEFAULT_REGION alone, AWS_REGION counts too."""

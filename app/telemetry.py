@@ -65,6 +65,11 @@ class Telemetry:
         self.warnings: list[str] = []
         self.stage_seconds: dict[str, float] = {}
 
+    def begin(self, run_id: str) -> None:
+        """What follows is told of another run."""
+        self._run_id = run_id
+        self.warnings, self.stage_seconds = [], {}
+
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """A stage of the run: timed, told at its end with the counts put into the dictionary, named in the errors it raises."""

@@ -156,6 +156,27 @@ class MysqlWarehouse:
         run_id, source, *versions = merged[0]
         return LastRun(newest[0][0], run_id, source, (versions[0], versions[1]))
 
+    def runs(self, limit: int) -> list[dict[str, Any]]:
+        """The newest runs as `pipeline_runs` has them, newest first, texts of JSON as what they hold; times are UTC."""
+        return self._runs("ORDER BY `started_at` DESC, `run_id` DESC LIMIT %s", limit)
+
+    def one_run(self, run_id: str) -> dict[str, Any] | None:
+        """One run as `pipeline_runs` has it."""
+        found = self._runs("WHERE `run_id` = %s", run_id)
+        return found[0] if found else None
+
+    def _runs(self, which: str, value: Any) -> list[dict[str, Any]]:
+        names = [name for name, _ in sql.RUNS_COLUMNS]
+        listed = ", ".join(map(sql.quoted, names))
+        rows = self._query_if_there(f"SELECT {listed} FROM `pipeline_runs` {which}", [value])
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for run in found:
+            for name in ("started_at", "finished_at"):
+                run[name] = run[name] and run[name].replace(tzinfo=UTC)
+            for name in ("rows_by_table", "stage_seconds"):
+                run[name] = json.loads(run[name] or "{}")
+        return found
+
     def finish(self, report: RunReport) -> None:
         """Write how the run ended; over a new connection when the run's own was lost."""
         if not self._session.is_open:

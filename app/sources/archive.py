@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.records import ArchivedEndpoint, Endpoint, Lake, Parser, Source
+from app.errors import LakeError
+from app.records import ArchivedEndpoint, Endpoint, Lake, Manifest, Parser, Source
 
 
 class ArchivedSource:
@@ -32,3 +34,26 @@ class ArchivedSource:
     def parser(self, endpoints: Mapping[str, Endpoint]) -> Parser:
         """A parser that knows the look-ups."""
         return self._source.parser(endpoints)
+
+    def probe(self, now: datetime, spool: Path) -> str:
+        """What the API itself says."""
+        return self._source.probe(now, spool)
+
+
+def archived_run(lake: Lake, source: str, run_id: str) -> Manifest:
+    """What a run received; one that published nothing is completed by what the run before it had. Raises LakeError."""
+    if manifest := lake.manifest(run_id):
+        if manifest.source != source:
+            raise LakeError(f"run {run_id} is of source {manifest.source}", hint="set SOURCE to it")
+        return manifest
+    received = lake.received(source, run_id)
+    if not received:
+        raise LakeError(f"run {run_id} archived nothing of source {source}", hint="see: runs")
+    before = next((i for i in reversed(lake.published_run_ids()) if i < run_id), None)
+    base = lake.manifest(before) if before else None
+    if base is None or base.source != source:
+        raise LakeError(f"run {run_id} published nothing, and none before it did", hint="run the pipeline")
+    if any(endpoint.progress for endpoint in base.endpoints.values()):
+        raise LakeError(f"run {run_id} published nothing and may have received changes only", hint=f"replay {base.run_id}")
+    as_of = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return base.model_copy(update={"run_id": run_id, "as_of": as_of, "endpoints": {**base.endpoints, **received}})

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ValidationError
 
 from app.errors import SourceError
-from app.fields import parse_utc
+from app.fields import newest_past, parse_utc
 from app.records import ArchivedEndpoint, Body, Endpoint, Progress
 from app.settings import Settings
 from app.sources.bodies import read_page, read_records
@@ -76,6 +76,15 @@ class LaunchLibrarySource:
     def parser(self, endpoints: Mapping[str, Endpoint]) -> LaunchLibraryParser:  # noqa: ARG002  # there are no look-ups to learn
         """A parser; the records bring their look-ups along."""
         return LaunchLibraryParser(self.name, self._provider_id)
+
+    def probe(self, now: datetime, spool: Path) -> str:
+        """Version, the newest past launch of the latest ones, and what is left of the budget. Raises SourceError."""
+        budget = self._budget(spool)
+        query = {"lsp__id": self._provider_id, "mode": "list", "ordering": "-net", "limit": PAGE_SIZE}
+        url = f"{self._launches_url}?{urlencode(query)}"
+        _, page, records = self._page(url, spool / "probe")
+        dated = ((record.get("net"), record.get("name")) for record in records if isinstance(record, dict))
+        return f"{self._launches_url}: {page.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
 
     def _read(self, before: ArchivedEndpoint | None, spool: Path) -> Endpoint:
         """One reading, planned within what the budget leaves at this moment."""

@@ -1,10 +1,12 @@
 """The r-spacex API: its endpoints, fetched once a run, whole or in pages."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from app.errors import SourceError
+from app.fields import newest_past
 from app.records import ArchivedEndpoint, Body, Endpoint
 from app.settings import Settings
 from app.sources.bodies import read_page, read_records
@@ -14,6 +16,7 @@ from app.sources.spacex_records import LOOKUPS, SpacexParser
 
 DEFAULT_URL = "https://api.spacexdata.com"
 
+_PROBED = 100  # more than there ever were planned ones
 BATCH_SIZE = 2000
 PAGE_SIZE = 1000
 # A larger list is read page by page, so that a cut costs a page and not the whole.
@@ -64,6 +67,18 @@ class SpacexSource:
                 for index, raw in batch:
                     parser.learn(kind, index, raw)
         return parser
+
+    def probe(self, now: datetime, spool: Path) -> str:
+        """Version, and the newest past launch of the latest ones. Raises SourceError."""
+        url = self._urls["launches"]
+        query = {"query": {}, "options": {"limit": _PROBED, "sort": {"date_utc": -1}}}
+        self._client.fetch(f"{url}/query", spool / "probe", opening=b"{", post=query)
+        try:
+            page, docs = read_page(spool / "probe")
+        except ValueError as error:
+            raise SourceError(f"{url}/query: the answer can't be read: {error}") from error
+        dated = ((doc.get("date_utc"), doc.get("name")) for doc in docs if isinstance(doc, dict))
+        return f"{url}: {page.get('totalDocs')} launches, {newest_past(dated, now)}"
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
