@@ -60,7 +60,7 @@ def test_a_first_run_publishes_every_launch_to_both_stores(library: Program, api
 def test_both_sources_tell_the_same_facts(library: Program) -> None:
     """Column by column, as far as both have it; ids are each source's own."""
     library.run(SOURCE="spacex")
-    spacex = {row["flight_number"]: row for row in library.in_mysql("launches")}
+    spacex = {(row["flight_number"], row["name"]): row for row in library.in_mysql("launches")}
     cores = sorted(map(_core, library.in_mysql("launch_cores")), key=repr)
     library.run("--accept-source-change")
     same = {
@@ -74,14 +74,15 @@ def test_both_sources_tell_the_same_facts(library: Program) -> None:
             "webcast_url",
             "launch_year",
         ),
-        *("wikipedia_url", "article_url", "patch_large_url"),
+        *("article_url", "patch_large_url"),
     }
     rows = library.in_mysql("launches")
     assert len(rows) == len(spacex) == 205
     for row in rows:
-        before = spacex[row["flight_number"]]
+        before = spacex[row["flight_number"], row["name"]]
         assert {c: row[c] for c in same} == {c: before[c] for c in same}
         assert row["details"] == (None if before["details"] is None else before["details"].replace("\n", "\r\n"))
+        assert (row["wikipedia_url"] is None) == (before["wikipedia_url"] is None)
         assert row["launch_library_id"] == row["launch_id"]
         if before["launch_library_id"]:
             assert row["launch_id"] == before["launch_library_id"]
@@ -147,9 +148,9 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
     api.budget = Budget(15, used=12)
     same = library.run()
     assert same["state"] == "unchanged"
-    since = "last_updated__gte=2022-11-01T03%3A25%3A00Z"
+    since = "last_updated__gte=2022-11-01T03%3A23%3A00Z"
     assert asked(api) == ["api-throttle/", f"launches/?…&{since}&limit=100&offset=0"]
-    assert any("only what changed since 2022-11-01T03:25:00Z is read: everything may take 4" in w for w in same["warnings"])
+    assert any("only what changed since 2022-11-01T03:23:00Z is read: everything may take 4" in w for w in same["warnings"])
 
     records[7] |= {"last_updated": "2022-11-02T00:00:00Z", "net": "2011-01-01T00:00:00Z"}  # to a year that had none
     gone, new = records.pop(11), as_library(launch(300)) | {"last_updated": "2022-11-02T00:00:00Z"}
@@ -265,7 +266,7 @@ def test_the_token_is_sent_and_told_nowhere(library: Program, api: SampleApi) ->
         api.fault(LAUNCHES, fault)
         ended.append(library("run", code=3, **secret))
     assert not [text for e in ended for text in (e.stdout, e.stderr) if TOKEN in text]
-    stored = [library.object(key) for key in library.keys()]
+    stored = [library.object(key) for key in library.keys("")]
     assert not [body for body in stored if TOKEN.encode() in (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)]
     assert TOKEN not in str(library.login.query("SELECT * FROM pipeline_runs"))
 
@@ -331,19 +332,15 @@ Edit = Callable[[dict[str, Any]], object]
 def test_a_record_that_does_not_fit_is_set_aside_with_its_reason(
     library: Program, api: SampleApi, records: list[dict[str, Any]], edit: Edit, path: str
 ) -> None:
+    records = records[:30]
     edit(records[5])
-    original = json.loads(json.dumps(records[5]))
-    api.set(LAUNCHES, records)
-    api.fault(LAUNCHES, None) if False else None
-    library.environment["LAUNCH_LIBRARY_PROVIDER_ID"] = "121"
+    # Served as it stands, as by an API that passes over the filter.
+    api.fault(LAUNCHES, Fault(pages=[{"count": 30, "next": None, "previous": None, "results": records}]))
     result = library.run()
-    if path.startswith("launch_service_provider") and original["launch_service_provider"]:
-        assert (result["rejected"], result["rows"]["launches"]) == (0, 204)  # the API's own filter left it out
-        return
     assert result["rejected"] == 1
     line = json.loads(gzip.decompress(library.object(library.keys("quarantine/")[-1])))
-    assert (line["path"], line["raw"]) == (path, original)
-    library.assert_equal(204)
+    assert (line["path"], line["raw"]) == (path, records[5])
+    library.assert_equal(29)
 
 
 def test_odd_but_sound_records(library: Program, api: SampleApi, records: list[dict[str, Any]]) -> None:

@@ -87,7 +87,7 @@ def as_library(record: Any) -> Any:
         "agency_launch_attempt_count_year": None,
         "flightclub_url": None,
         "updates": [],
-        "info_urls": [_link(record["links"][name], 2, "Page") for name in ("article", "wikipedia") if record["links"][name]],
+        "info_urls": _pages(record["links"]),
         "vid_urls": [_link(record["links"]["webcast"], 1, "Official Webcast")] if record["links"]["webcast"] else [],
         "timeline": [],
         "pad_turnaround": None,
@@ -106,6 +106,9 @@ def in_mode(record: Any, mode: str) -> Any:
         }
     if isinstance(record.get("rocket"), dict):
         left["rocket"] = {name: value for name, value in record["rocket"].items() if f"rocket.{name}" not in _DETAILS}
+    provider = record.get("launch_service_provider")
+    if isinstance(provider, dict):
+        left["launch_service_provider"] = {name: value for name, value in provider.items() if name != "country"}
     return left | {"response_mode": "normal"}
 
 
@@ -349,6 +352,12 @@ def _payload_flight(key: str) -> Record:
         "landing": None,
         "docking_events": [],
     }
+
+
+def _pages(links: Record) -> list[Record]:
+    article, wikipedia = links["article"], links["wikipedia"]
+    urls = [article, wikipedia and f"https://en.wikipedia.org/wiki/{wikipedia.rpartition('/')[2]}"]
+    return [_link(url, 2, "Page") for url in urls if url]
 
 
 def _patches(record: Record) -> list[Record]:
