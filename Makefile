@@ -4,7 +4,7 @@ READY  := .venv/up-to-date
 TOOLS  := build/tools
 FASTER := $(wildcard tests/unit tests/property)
 SLOWER := $(wildcard tests/integration tests/fault)
-.PHONY: help setup run-local down test lint format test-unit test-integration lock audit clean
+.PHONY: help setup run-local down test lint format test-unit test-integration test-e2e test-compose image lock audit clean
 .SUFFIXES:
 
 help: ## Show this list
@@ -37,6 +37,15 @@ test-unit: $(READY) ## Tests that need no service
 
 test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
 	@$(VENV) -m pytest $(SLOWER)
+
+test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
+	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e
+
+test-compose: $(READY) ## Integration and end-to-end tests against the compose stack: MySQL and LocalStack
+	@tests/e2e/with-stack $(VENV) -m pytest $(SLOWER) tests/e2e
+
+image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
+	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv

@@ -74,7 +74,7 @@ class _Command:
     def execute(self) -> int:
 
         settings = self.settings
-        with cloudwatch(self.logger, settings.log_group, self.run.id, settings.aws_region, settings.secrets):
+        with cloudwatch(self.logger, settings.log_group, self.run.id, settings.aws_region, settings.secrets, self.tell.warn):
             code = self._guarded()
         with contextlib.suppress(BrokenPipeError):  # whoever read the output has left; the work is done all the same
             self._print_result(code)
@@ -83,7 +83,8 @@ class _Command:
     def _print_result(self, code: int) -> None:
         settings = self.settings
         if not self.on_terminal and not self.request.as_json and self.request.command != "plan":
-            print_metrics(self.report, settings.environment, datetime.now(UTC))
+            of_run = self.request.command == "run"
+            print_metrics(self.report, settings.environment, datetime.now(UTC), of_run=of_run)
         if self.request.as_json:
             result = {**dataclasses.asdict(self.report), "exit_code": code}
             print(blotted(json.dumps(result, default=str, indent=1), settings.secrets))  # noqa: T201
