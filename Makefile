@@ -4,7 +4,7 @@ READY  := .venv/up-to-date
 TOOLS  := build/tools
 PYTEST := $(VENV) -m pytest --numprocesses auto --dist worksteal
 FASTER := $(wildcard tests/unit tests/property)
-.PHONY: help setup run-local down test lint format test-unit test-integration test-fault lock audit clean
+.PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose image lock audit clean
 .SUFFIXES:
 
 help: ## Show this list
@@ -40,6 +40,15 @@ test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL
 
 test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
 	@$(PYTEST) tests/fault
+
+test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
+	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e
+
+test-compose: $(READY) ## Integration and end-to-end tests against the compose stack: MySQL and LocalStack
+	@tests/e2e/with-stack $(VENV) -m pytest tests/integration tests/e2e
+
+image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
+	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv

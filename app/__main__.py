@@ -87,7 +87,7 @@ class _Command:
     def execute(self) -> int:
 
         settings = self.settings
-        with cloudwatch(self.logger, settings.log_group, self.run.id, settings.aws_region, settings.secrets):
+        with cloudwatch(self.logger, settings.log_group, self.run.id, settings.aws_region, settings.secrets, self.tell.warn):
             code = self._guarded()
         with contextlib.suppress(BrokenPipeError):  # whoever read the output has left; the work is done all the same
             self._print_result(code)
@@ -96,7 +96,8 @@ class _Command:
     def _print_result(self, code: int) -> None:
         settings = self.settings
         if not self.on_terminal and not self.request.as_json and self.request.command in _MEASURED:
-            print_metrics(self.report, settings.environment, datetime.now(UTC))
+            of_run = self.request.command != "verify"
+            print_metrics(self.report, settings.environment, datetime.now(UTC), of_run=of_run)
         if self.request.as_json:
             result: Any = {**dataclasses.asdict(self.report), "exit_code": code}
             if self.listed is not None:

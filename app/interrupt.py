@@ -20,7 +20,6 @@ class Interrupts:
         """Listen to the signals and start the clock."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, self._receive)
-        # Again each second: a library may take the exception for a fault of its own and go on.
         signal.setitimer(signal.ITIMER_REAL, self._timeout_s, 1)
 
     def ignore(self) -> None:
@@ -51,4 +50,6 @@ class Interrupts:
         else:
             error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
         self._pending = self._pending or error
+        # Again each second, whatever it was: a library may take the exception for a fault of its own and go on.
+        signal.setitimer(signal.ITIMER_REAL, 1, 1)
         self.check()

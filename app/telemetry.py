@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
@@ -19,7 +19,8 @@ from app.interrupt import Interrupts
 from app.records import RunReport
 from app.schema import TABLES
 
-_MAX_CHARS = 8_000  # of one text in a line, far under what CloudWatch takes
+_MAX_CHARS = 8_000  # of one text in a line
+_MAX_BYTES = 200_000  # of a line: CloudWatch takes 256 KiB, and what is cut in the middle is no JSON
 _LEAST_SECRET_CHARS = 4  # a shorter one would garble every line and protect nothing
 _CLOSE_TIMEOUT_S = 8.0
 NAMESPACE = "SpacexPipeline"
@@ -136,7 +137,11 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return blotted(json.dumps(_clipped(line), default=str, ensure_ascii=False), self._secrets)
+        text = json.dumps(_clipped(line), default=str, ensure_ascii=False)
+        if len(text.encode(errors="replace")) > _MAX_BYTES:
+            short = {name: value for name, value in line.items() if not isinstance(value, dict | list)}
+            text = json.dumps({**_clipped(short), "shortened": True}, default=str, ensure_ascii=False)
+        return blotted(text, self._secrets)
 
 
 def blotted(text: str, secrets: tuple[str, ...]) -> str:
@@ -174,8 +179,13 @@ def logger_to(console: TextIO | None, level: str, secrets: tuple[str, ...]) -> l
 
 
 @contextlib.contextmanager
-def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Send the logger's lines to the group too, in one stream a run; what is queued leaves at the end, within a bounded time."""
+def cloudwatch(
+    logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...], warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Send the logger's lines to the group too, in one stream a run; what is queued leaves at the end, within a bounded time.
+
+    What does not get there is no failure, and is told by `warn` once.
+    """
     if not group:
         yield
         return
@@ -194,10 +204,21 @@ def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | No
             log_group_name=group, log_stream_name=run_id, boto3_client=client, create_log_group=False, send_interval=5
         )
     except Exception as error:  # noqa: BLE001  # whatever is wrong with logging, the run goes on
-        logger.warning("no logs will reach CloudWatch group %s: %s", group, error)
+        warn(f"no logs will reach CloudWatch group {group}: {error}")
         yield
         return
     handler.setFormatter(JsonFormatter(secrets))
+    lost: list[str] = []
+
+    def delivered(record: logging.LogRecord) -> bool:
+        """Take watchtower's complaints, which come as Python warnings, one an attempt, off the console."""
+        _, found, text = record.getMessage().partition("WatchtowerWarning: ")
+        if found:
+            lost.append(text.splitlines()[0])
+        return not found
+
+    python_warnings = logging.getLogger("py.warnings")
+    python_warnings.addFilter(delivered)
     logger.addHandler(handler)
     try:
         yield
@@ -207,14 +228,20 @@ def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | No
         closing.start()
         closing.join(_CLOSE_TIMEOUT_S)
         if closing.is_alive():
-            logger.warning("CloudWatch group %s did not take the last lines within %.0f s", group, _CLOSE_TIMEOUT_S)
+            lost.append(f"no answer within {_CLOSE_TIMEOUT_S:.0f} s")
+        python_warnings.removeFilter(delivered)
+        if lost:
+            warn(f"CloudWatch group {group} did not take every line: {lost[0]}")
 
 
-def print_metrics(report: RunReport, environment: str, now: datetime) -> None:
-    """One line in the embedded metric format, which CloudWatch turns into metrics; on stdout, where the awslogs driver reads."""
+def print_metrics(report: RunReport, environment: str, now: datetime, *, of_run: bool) -> None:
+    """One line in the embedded metric format, which CloudWatch turns into metrics; on stdout, where the awslogs driver reads.
+
+    Success is of runs alone: an alarm waits for the next one, and no other command may quiet it.
+    """
     age = (now - report.newest_launch_utc).total_seconds() / 86_400 if report.newest_launch_utc else None
     values: dict[str, tuple[float, str]] = {
-        "Success": (float(report.state in ("published", "unchanged")), "None"),
+        **({"Success": (float(report.state in ("published", "unchanged")), "None")} if of_run else {}),
         "Rejected": (report.rejected, "Count"),
         **({"StoresEqual": (float(report.stores_equal), "None")} if report.stores_equal is not None else {}),
         **({"DataAgeDays": (round(age, 3), "None")} if age is not None else {}),

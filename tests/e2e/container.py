@@ -1,24 +1,24 @@
 """The program and the sample API as containers of the built image."""
 
 import contextlib
+import copy
 import os
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from tests.program import Program
+from tests.program import Ended, Program
 from tests.services import AwsEndpoint, Login
 
 ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("APP_IMAGE", "spacex-pipeline")
-SOURCE_URL = "http://127.0.0.1:8000"
 
 
 def docker(*arguments: str, code: int = 0) -> str:
     """What a docker command prints; it must exit with `code`."""
-    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == code, f"docker {arguments[0]}: exit {ended.returncode}, not {code}:\n{ended.stdout}{ended.stderr}"
     return ended.stdout
 
@@ -39,22 +39,28 @@ def sample_api(network: str, *arguments: str, port: int = 8000) -> Iterator[str]
             docker("rm", "--force", name)
 
 
-@dataclass
 class Started:
-    """A run that goes on."""
+    """A run that goes on, in a container."""
 
-    name: str
-    process: "subprocess.Popen[str]"
+    def __init__(self, command: list[str]) -> None:
+        self.name = f"e2e-app-{secrets.token_hex(4)}"
+        command = ["docker", "run", "--rm", "--name", self.name, *command]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._read: list[str] = []
 
-    def read_until(self, message: str) -> list[str]:
-        """The lines up to the first that holds the message."""
+    def wait_for(self, message: str) -> None:
+        """Return as soon as the message was printed."""
         assert self.process.stdout
-        lines = []
         for line in self.process.stdout:
-            lines.append(line)
+            self._read.append(line)
             if message in line:
-                return lines
-        raise AssertionError(f"ended without {message!r}: {''.join(lines)}")
+                return
+        raise AssertionError(f"ended without {message!r}: {''.join(self._read)}")
+
+    def end(self) -> Ended:
+        """How it ends."""
+        out, err = self.process.communicate(timeout=60)
+        return Ended(self.process.returncode, "".join(self._read) + out, err)
 
 
 class Image(Program):
@@ -62,46 +68,40 @@ class Image(Program):
 
     def __init__(self, environment: Mapping[str, str], aws: AwsEndpoint, login: Login, sample: str) -> None:
         super().__init__(environment, aws, login)
-        self.sample = sample
-        self.inside = {  # the same stores, as containers see them
-            **aws.environment(),
-            **login.environment(),
+        self._sample = sample
+        self._inside = {  # the same stores, as containers see them
+            **environment,
             "AWS_ENDPOINT_URL": "http://localstack:4566",
             "MYSQL_HOST": "mysql",
             "MYSQL_PORT": "3306",
-            "S3_BUCKET": self.bucket,
-            "SOURCE_URL": SOURCE_URL,
-            "LOG_GROUP": environment["LOG_GROUP"],
+            "SOURCE_URL": "http://127.0.0.1:8000",
         }
 
-    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
-        """Start a command in a container that shares the sample API's network."""
-        return self.begin(*arguments, **settings).process
+    def on(self, sample: str) -> Self:
+        """The same with another sample API."""
+        other = copy.copy(self)
+        other._sample = sample
+        return other
 
-    def begin(self, *arguments: str, sample: str = "", **settings: str) -> Started:
-        """As `start`, with the container's name."""
-        name = f"e2e-app-{secrets.token_hex(4)}"
-        command = ["docker", "run", "--rm", "--name", name, "--network", f"container:{sample or self.sample}"]
-        command += ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-        for variable, value in {**self.inside, **settings}.items():
+    def begin(self, *arguments: str, **settings: str) -> Started:
+        """Start a command in a container that shares the sample API's network."""
+        command = ["--network", f"container:{self._sample}", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+        for variable, value in {**self._inside, **settings}.items():
             command += ["--env", f"{variable}={value}"]
-        process = subprocess.Popen([*command, IMAGE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        return Started(name, process)
+        return Started([*command, IMAGE, *arguments])
+
+    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        """As `begin`; what Program needs to run a command to its end."""
+        return self.begin(*arguments, **settings).process
 
     def logged(self, run_id: str) -> list[str]:
         """The messages of a run's stream in CloudWatch, oldest first."""
         logs = self.aws.client("logs")
-        group = self.inside["LOG_GROUP"]
-        messages: list[str] = []
-        token: dict[str, str] = {}
-        while True:
-            page = logs.get_log_events(logGroupName=group, logStreamName=run_id, startFromHead=True, **token)
-            if not page["events"]:
-                return messages
-            messages += [event["message"] for event in page["events"]]
-            token = {"nextToken": page["nextForwardToken"]}
+        group = self.environment["LOG_GROUP"]
+        page = logs.get_log_events(logGroupName=group, logStreamName=run_id, startFromHead=True)
+        return [event["message"] for event in page["events"]]
 
     def streams(self) -> list[str]:
         """The names of all streams."""
-        found = self.aws.client("logs").describe_log_streams(logGroupName=self.inside["LOG_GROUP"])["logStreams"]
-        return sorted(stream["logStreamName"] for stream in found)
+        found = self.aws.client("logs").describe_log_streams(logGroupName=self.environment["LOG_GROUP"])["logStreams"]
+        return [stream["logStreamName"] for stream in found]

@@ -211,24 +211,6 @@ def test_output_of_a_run_elsewhere_than_on_a_terminal_is_json_lines(program: Pro
     assert len({line["run_id"] for line in ended.lines}) == 1
 
 
-def test_logs_reach_cloudwatch_in_one_stream_a_run(program: Program) -> None:
-    group = f"/test/{program.bucket}"
-    program.aws.create_log_group(group)
-    ended = program("run", LOG_GROUP=group)
-    client = program.aws.client("logs")
-    streams = client.describe_log_streams(logGroupName=group)["logStreams"]
-    run_id = ended.lines[-1]["run_id"]
-    assert [stream["logStreamName"] for stream in streams] == [run_id]
-    events = client.get_log_events(logGroupName=group, logStreamName=run_id, startFromHead=True)["events"]
-    assert [json.loads(event["message"]) for event in events] == ended.lines
-
-
-def test_a_log_service_that_is_away_changes_nothing_but_a_line(program: Program) -> None:
-    ended = program("run", LOG_GROUP="/nobody/made/it")
-    assert any(line["message"] == "run published" for line in ended.lines)
-    assert "deliver logs" in ended.stdout or "log stream" in ended.stdout
-
-
 def test_recorded_answers_come_out_whole(program: Program, recorded_data: Path) -> None:
     with SampleApi(recorded=recorded_data) as recorded:
         result = program.run(SOURCE_URL=recorded.url)

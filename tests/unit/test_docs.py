@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app import errors
+from app import __version__, errors
 from app.contract import contract
 from app.settings import Settings
 
@@ -45,3 +45,8 @@ def test_every_command_is_in_the_readme() -> None:
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_version_is_one() -> None:
+    assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+    assert f'image.version="{__version__}"' in (ROOT / "Dockerfile").read_text()

@@ -9,7 +9,6 @@ import pytest
 
 from tests.local import __main__ as local
 from tests.local import docker
-from tests.local.docker import DockerStack
 from tests.local.native import NativeStack
 from tests.local.terminal import run_in_front
 from tests.services import install
@@ -86,7 +85,7 @@ def test_images_that_cannot_be_had_are_a_reason_to_run_natively(capfd: pytest.Ca
     environment = {**os.environ, "PYTHON_IMAGE": "127.0.0.1:9/none"}
     assert isinstance(local.choose(environment), NativeStack)
     assert "Running natively: 127.0.0.1:9/none can't be pulled" in capfd.readouterr().err
-    with pytest.raises(SystemExit, match="127.0.0.1:9/none can't be pulled"):
+    with pytest.raises(SystemExit, match=r"127\.0\.0\.1:9/none can't be pulled"):
         local.choose({**environment, "ENGINE": "docker"})
 
 

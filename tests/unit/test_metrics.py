@@ -1,0 +1,75 @@
+"""The metrics' line is what CloudWatch takes for one."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.records import Merged, RunReport
+from app.schema import TABLES
+from app.telemetry import print_metrics
+
+NOW = datetime(2025, 1, 11, tzinfo=UTC)
+GOOD = RunReport(
+    "one-run",
+    "spacex",
+    NOW,
+    state="published",
+    merged={"launches": Merged(3, 2, 1), "launch_crew": Merged(1, 0, 0)},
+    rejected=4,
+    stores_equal=True,
+    newest_launch_utc=datetime(2025, 1, 1, 12, tzinfo=UTC),
+    stage_seconds={"extract": 1.23456, "merge": 2.0},
+)
+
+
+def printed(capsys: pytest.CaptureFixture[str], report: RunReport, *, of_run: bool = True) -> dict[str, Any]:
+    """The one line, checked against the format's rules, as the values of its metrics."""
+    print_metrics(report, "dev", NOW, of_run=of_run)
+    (text,) = capsys.readouterr().out.splitlines()
+    line = json.loads(text)
+    about = line["_aws"]
+    (directive,) = about["CloudWatchMetrics"]
+    assert about["Timestamp"] == 1_736_553_600_000
+    assert (directive["Namespace"], directive["Dimensions"]) == ("SpacexPipeline", [["environment"]])
+    assert (line["environment"], line["run_id"]) == ("dev", "one-run")
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert len(units) == len(directive["Metrics"]) <= 100  # more, and CloudWatch drops the line
+    assert set(units.values()) <= {"Count", "Seconds", "None"}
+    assert units.keys() == line.keys() - {"_aws", "environment", "run_id"}
+    values = {name: line[name] for name in units}
+    assert all(type(value) in (int, float) for value in values.values())
+    return values
+
+
+def test_a_good_run_has_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    values = printed(capsys, GOOD)
+    rows = {f"Rows.{table}.{action}": 0 for table in TABLES for action in ("inserted", "updated", "deleted")}
+    rows |= {"Rows.launches.inserted": 3, "Rows.launches.updated": 2, "Rows.launches.deleted": 1, "Rows.launch_crew.inserted": 1}
+    assert values == {
+        **rows,
+        "RowsWritten": 7,
+        "Success": 1,
+        "StoresEqual": 1,
+        "Rejected": 4,
+        "DataAgeDays": 9.5,
+        "StageSeconds.extract": 1.235,
+        "StageSeconds.merge": 2,
+    }
+
+
+def test_a_failed_run_is_no_success_and_does_not_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    values = printed(capsys, RunReport("one-run", "spacex", NOW, state="failed"))
+    assert (values["Success"], values["RowsWritten"]) == (0, 0)
+    assert not {"StoresEqual", "DataAgeDays"} & values.keys()
+    values = printed(capsys, RunReport("one-run", "spacex", NOW, state="failed", stores_equal=False))
+    assert (values["Success"], values["StoresEqual"]) == (0, 0)
+
+
+def test_only_a_run_can_be_a_success(capsys: pytest.CaptureFixture[str]) -> None:
+    """A good `verify` must not quiet the alarm that waits for a good run."""
+    verified = RunReport("one-run", "spacex", NOW, state="verified", stores_equal=True)
+    values = printed(capsys, verified, of_run=False)
+    assert "Success" not in values
+    assert values["StoresEqual"] == 1
