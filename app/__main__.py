@@ -82,7 +82,7 @@ class _Command:
         self.tell = Telemetry(run_id, self.logger, self.interrupts, self.view)
         self.source = make_source(settings, self.tell.warn)
         self.run = Run(run_id, started_at, self.source.name, started_at)
-        self.report = RunReport(self.run.id, self.run.source, started_at)
+        self.report = self._new_report()
 
     def execute(self) -> int:
 
@@ -124,7 +124,6 @@ class _Command:
             self.logger.debug("where it happened", exc_info=True)
             return self._failed("", blotted(f"a fault of the program: {type(error).__name__}: {error}", self.settings.secrets), 1)
         self.interrupts.ignore()
-        self._complete()
         self.tell.event(f"{self.request.command} {self.report.state}", **_summary(self.report))
         return 0
 
@@ -237,8 +236,14 @@ class _Command:
         """A run of its own, that repeats another."""
         started_at = datetime.now(UTC)
         self.run = Run(new_run_id(started_at), started_at, self.source.name, replayed.as_of, replayed.run_id)
-        self.report = RunReport(self.run.id, self.run.source, started_at)
         self.tell.begin(self.run.id)
+        self.report = self._new_report()
+
+    def _new_report(self) -> RunReport:
+        # The telemetry goes on counting in the report itself.
+        report = RunReport(self.run.id, self.run.source, self.run.started_at)
+        report.warnings, report.stage_seconds = self.tell.warnings, self.tell.stage_seconds
+        return report
 
     def _runs(self, warehouse: MysqlWarehouse) -> None:
         if self.request.run_id:
@@ -283,7 +288,6 @@ class _Command:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""
         if isinstance(error, LockHeld):
             return  # the table is the other run's at this time
-        self._complete()
         self.report.state = "merged" if self.report.state == "merged" else "failed"
         self.report.error = blotted(str(error), self.settings.secrets)
         try:
@@ -292,7 +296,6 @@ class _Command:
             self.tell.event(f"pipeline_runs was not updated: {second}")
 
     def _failed(self, stage: str, message: str, code: int) -> int:
-        self._complete()
         self.report.error = message
         if self.report.state not in ("merged", "failed"):
             self.report.state = "failed"
@@ -305,18 +308,12 @@ class _Command:
         self.tell.event(f"{where} failed: {message}", logging.ERROR, **summary)
         return code
 
-    def _complete(self) -> None:
-        self.report.warnings = self.tell.warnings
-        self.report.stage_seconds = self.tell.stage_seconds
-
     def _show_report(self) -> None:
-        self._complete()
         if self.view:
             self.view.close()
             show_report(self.console, self.report)
 
     def _show_plan(self) -> None:
-        self._complete()
         if self.view:
             self.view.close()
             show_plan(self.console, self.report)

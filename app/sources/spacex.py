@@ -77,7 +77,7 @@ class SpacexSource:
             page, docs = read_page(spool / "probe")
         except ValueError as error:
             raise SourceError(f"{url}/query: the answer can't be read: {error}") from error
-        dated = ((doc.get("date_utc"), doc.get("name")) for doc in docs if isinstance(doc, dict))
+        dated = ((doc.get("date_utc"), doc.get("name")) for doc in docs if isinstance(doc, dict) and not doc.get("upcoming"))
         return f"{url}: {page.get('totalDocs')} launches, {newest_past(dated, now)}"
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:

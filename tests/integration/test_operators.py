@@ -1,0 +1,207 @@
+"""The commands of the person who runs it: doctor, plan, verify --heal, replay, runs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.program import KEYS, Program
+from tests.sample_api import SampleApi
+from tests.services import Login, create_database
+
+
+def records(api: SampleApi) -> list[dict[str, Any]]:
+    return list(json.loads(api.body("v5/launches")))
+
+
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_passes_where_all_is_well_and_leaves_nothing(program: Program) -> None:
+    group = f"/test/{program.bucket}"
+    program.aws.create_log_group(group)
+    checks = json.loads(program("doctor", "--json", LOG_GROUP=group).stdout)
+    assert [check["name"] for check in checks if not check["passed"]] == []
+    assert any("205 launches" in check["found"] and "2022-10-05" in check["found"] for check in checks)
+    assert program.versions() == set()
+    assert program.login.query("SHOW TABLES") == ()
+    assert program.aws.client("logs").describe_log_streams(logGroupName=group)["logStreams"] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "check", "code"),
+    [
+        ("SOURCE_URL", "http://127.0.0.1:9", "source", 3),
+        ("S3_BUCKET", "nobody-made-this-one", "S3", 5),
+        ("MYSQL_PASSWORD", "wrong-password", "MySQL", 6),
+        ("LOG_GROUP", "/nobody/made/it", "CloudWatch", 1),
+    ],
+)
+def test_doctor_names_what_is_wrong_and_goes_on(program: Program, setting: str, value: str, check: str, code: int) -> None:
+    ended = program("doctor", "--json", code=code, **{setting: value})
+    failed = [found for found in json.loads(ended.stdout) if not found["passed"]]
+    assert [found["name"] for found in failed] == [check]
+    assert failed[0]["hint"]
+    assert "wrong-password" not in ended.stdout + ended.stderr
+
+
+def test_doctor_sees_a_bucket_without_versions(program: Program) -> None:
+    s3 = program.aws.client("s3")
+    s3.put_bucket_versioning(Bucket=program.bucket, VersioningConfiguration={"Status": "Suspended"})
+    checks = json.loads(program("doctor", "--json", code=5).stdout)
+    assert [check["name"] for check in checks if not check["passed"]] == ["S3 versioning"]
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------
+
+
+def test_plan_shows_rows_and_columns_that_would_change(program: Program, api: SampleApi) -> None:
+    program.run()
+    before = program.versions()
+    changed = records(api)
+    gone = changed.pop(7)
+    changed[3]["name"] = "Renamed"
+    changed[4]["date_utc"] = "nonsense"
+    api.set("launches", [*changed, {"id": "new", "date_utc": "2031-01-01T00:00:00Z"}])
+    plan = program("plan", "--json").result["plan"]
+    assert plan["rows"]["launches"] == {"add": 1, "change": 1, "remove": 1}
+    assert plan["rows"]["launch_payloads"]["remove"] == len(gone["payloads"])
+    assert {"table": "launches", "key": [changed[3]["id"]], "column": "name"} == {
+        key: value for change in plan["changes"] for key, value in change.items() if key in ("table", "key", "column")
+    }
+    assert [change["new"] for change in plan["changes"]] == ["Renamed"]
+    assert [(reject["id"], reject["path"]) for reject in plan["quarantine"]] == [(changed[4]["id"], "date_utc")]
+    assert (plan["refused"], plan["ddl"]) == ([], [])
+    assert program.versions() == before
+    program.run()
+    assert program("plan", "--json").result["plan"]["put"] == []
+
+
+def test_plan_says_what_the_gate_would_refuse_and_still_shows_all(program: Program, api: SampleApi) -> None:
+    program.run()
+    api.set("launches", records(api)[:100])
+    result = program("plan", "--json", code=4).result
+    assert "launches would shrink from 205 to 100 rows" in result["plan"]["refused"][0]
+    assert result["plan"]["rows"]["launches"] == {"add": 0, "change": 0, "remove": 105}
+    program.assert_equal(205)
+
+
+# --- verify -----------------------------------------------------------------------------------------------------------
+
+
+def test_verify_names_the_rows_and_heals_them_from_the_archive(program: Program, api: SampleApi) -> None:
+    program.run()
+    good = {table: program.in_mysql(table) for table in KEYS}
+    launch = next(row for row in good["launches"] if row["launch_year"] == 2012)
+    program.login.query("UPDATE launches SET name = 'altered' WHERE launch_id = %s", launch["launch_id"])
+    program.login.query("DELETE FROM launch_payloads WHERE launch_year = 2013 LIMIT 1")
+    api.set("launches", [])  # the source is no help
+    found = program("verify", "--json", code=8).result["differences"]
+    assert {
+        "table": "launches",
+        "year": 2012,
+        "key": [launch["launch_id"]],
+        "column": "name",
+        "published": launch["name"],
+        "in_mysql": "altered",
+    } in found
+    assert [one["difference"] for one in found if one["table"] == "launch_payloads"] == ["missing in MySQL"]
+    s3 = program.aws.client("s3")
+    s3.put_object(Bucket=program.bucket, Key="launches/year=2018/launches.parquet", Body=b"something else")
+    healed = program("verify", "--heal", "--json").result
+    assert (healed["state"], healed["stores_equal"]) == ("healed", True)
+    assert {table: program.in_mysql(table) for table in KEYS} == good
+    program.assert_equal(205)
+
+
+# --- replay -----------------------------------------------------------------------------------------------------------
+
+
+def test_replay_goes_back_and_the_next_run_forward(program: Program, api: SampleApi) -> None:
+    first = program.run()
+    then = program.in_mysql("launches")
+    changed = records(api)
+    changed[3]["name"] = "Renamed"
+    api.set("launches", changed)
+    program.run()
+    now = program.in_mysql("launches")
+    result = program("replay", first["run_id"], "--json").result
+    assert [run["replayed_run_id"] for run in result["replayed"]] == [first["run_id"]]
+    assert program.in_mysql("launches") == then
+    program.assert_equal(205)
+    program.run()
+    assert program.in_mysql("launches") == now
+    program.assert_equal(205)
+
+
+def test_replay_of_a_range_elsewhere_repeats_history_in_order(program: Program, api: SampleApi, mysql: Login) -> None:
+    for number in range(3):
+        changed = records(api)
+        changed[3]["name"] = f"Name {number}"
+        api.set("launches", changed)
+        program.run()
+    kept = [(row["launch_id"], row["column"], row["old"], row["new"]) for row in program.in_mysql("launch_changes")]
+    versions = program.versions()
+    elsewhere = f"{program.login.database}b"
+    there = create_database(mysql, elsewhere, program.login.user, program.login.password)
+    day = first_day(program)
+    arguments = ["--from", day, "--to", "2999-01-01", "--to-prefix", "again", "--to-database", elsewhere]
+    result = program("replay", *arguments, "--json").result
+    assert len(result["replayed"]) == 3
+    other = Program({**program.environment, "S3_PREFIX": "again", "MYSQL_DATABASE": elsewhere}, program.aws, there)
+    names = ("launch_id", "column", "old", "new")
+    columns = ", ".join(f"`{name}`" for name in names)
+    again = program.login.query(f"SELECT {columns} FROM `{elsewhere}`.launch_changes ORDER BY launch_id, run_id, `column`")
+    assert sorted(again) == sorted(kept)
+    assert {v for v in program.versions() if not v[0].startswith("again/")} == versions
+    assert other("verify", "--json").result["state"] == "verified"
+    assert other.run()["state"] == "unchanged"
+    mysql.query(f"DROP DATABASE `{elsewhere}`")
+
+
+def first_day(program: Program) -> str:
+    return str(program.login.query("SELECT DATE(MIN(started_at)) FROM pipeline_runs")[0][0])
+
+
+def test_replay_of_a_run_that_the_gate_refused(program: Program, api: SampleApi) -> None:
+    program.run()
+    whole = records(api)
+    api.set("launches", whole[:150])
+    refused = program.run(code=4)
+    assert program("replay", refused["run_id"], "--json", code=4).result["rows"]["launches"] == 150
+    program("replay", refused["run_id"], "--json", "--accept-shrink")
+    program.assert_equal(150)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        (("20200101T000000Z-00000000", "--from", "2020-01-01"), 2),
+        (("20200101T000000Z-00000000", "--to-prefix", "x"), 2),
+        (("20200101T000000Z-00000000",), 5),
+        (("--from", "2020-01-01", "--to", "2020-01-02"), 5),
+        (("nonsense/../..",), 5),
+    ],
+)
+def test_replay_of_what_is_not_there_says_so(program: Program, arguments: tuple[str, ...], code: int) -> None:
+    program("replay", *arguments, code=code)
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_lists_what_happened_newest_first(program: Program, api: SampleApi) -> None:
+    assert json.loads(program("runs", "--json").stdout) == []
+    first = program.run()
+    program.run()
+    api.set("launches", [])
+    program.run(code=4)
+    listed = json.loads(program("runs", "--json").stdout)
+    assert [run["state"] for run in listed] == ["failed", "unchanged", "published"]
+    assert listed[2]["rows_by_table"]["launches"] == {"total": 205, "inserted": 205, "updated": 0, "deleted": 0}
+    assert [run["state"] for run in json.loads(program("runs", "--json", "--limit", "1").stdout)] == ["failed"]
+    shown = json.loads(program("runs", "show", first["run_id"], "--json").stdout)
+    assert shown == [listed[2]]
+    assert "merge" in shown[0]["stage_seconds"]
+    program("runs", "show", "nobody", code=2)
