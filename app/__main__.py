@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from app import cli, doctor, initdb, pipeline
 from app.console import TerminalView, show_checks, show_frame, show_plan, show_report, show_run, show_runs
+from app.derive import read_files
 from app.edges import Edges
 from app.errors import GateRefused, LakeError, LockHeld, PipelineError, SettingsError, StoresDisagree, Unhealthy, some
 from app.interrupt import Interrupts
@@ -35,7 +36,7 @@ from app.warehouse import MysqlWarehouse
 _ROWS_SHOWN = 5
 _NAMED = 10
 _MEASURED = ("run", "verify", "replay")
-_LOOKING = ("doctor", "runs")  # these leave no trace, not even in the logs
+_LOOKING = ("doctor", "runs", "report")  # these change no data, and leave no log stream
 
 
 def main() -> NoReturn:
@@ -72,7 +73,7 @@ class _Command:
         started_at = datetime.now(UTC)
         run_id = new_run_id(started_at)
         self.replayed: list[dict[str, Any]] = []
-        self.listed: list[dict[str, Any]] | None = None
+        self.listed: list[dict[str, Any]] | dict[str, Any] | None = None
         self.console = Console(stderr=request.as_json, highlight=False)
         # Someone watches stdout, or, where the result goes there, stderr.
         self.on_terminal = self.console.is_terminal
@@ -154,6 +155,8 @@ class _Command:
                 self._replay(edges, spool)
             elif command == "runs":
                 self._runs(warehouse)
+            elif command == "report":
+                self._write_report(lake, warehouse)
             else:
                 head = self._publish(edges, spool)
                 self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
@@ -263,6 +266,37 @@ class _Command:
         elif not self.request.as_json:
             for one in found:
                 self.tell.event(f"run {one['run_id']} {one['state']}", run=one)
+
+    def _write_report(self, lake: S3Lake, warehouse: MysqlWarehouse) -> None:
+        """From one snapshot: the versions that the manifest names, whatever is published meanwhile."""
+        from app.report import report  # charts take longer to import than any other command should wait
+
+        with self.tell.stage("read"):
+            manifest = lake.latest().manifest
+            if manifest is None:
+                raise LakeError("nothing is published yet", hint="run the pipeline first")
+            tables = {
+                name: read_files(lake, table, [file for file in manifest.files if file.table == name])
+                for name, table in TABLES.items()
+            }
+            runs = warehouse.runs(self.request.limit)
+        with self.tell.stage("report"):
+            page = report(manifest, tables, runs, self.run.started_at, self.settings.stale_after_days)
+            assert self.request.out  # it has a default
+            try:
+                self.request.out.write_text(page, encoding="utf-8")
+            except OSError as error:
+                raise SettingsError(f"--out: {error}", hint="name a file that can be written") from error
+            published_at = lake.publish_report(page) if self.request.publish else None
+        self.report.state = "reported"
+        self.listed = {"run_id": manifest.run_id, "file": str(self.request.out.absolute()), "object": published_at}
+        if self.view:
+            self.view.close()
+            for place in (self.listed["file"], self.listed["object"]):
+                if place:
+                    self.console.print(f"[bold green]written[/] {escape(place)}", soft_wrap=True)
+        else:
+            self.tell.event("report written", **self.listed)
 
     def _doctor(self) -> None:
         checks = doctor.examine(self.settings, self.source)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +26,8 @@ class Request:
     to_prefix: str | None = None
     to_database: str | None = None
     limit: int = 20
+    out: Path | None = None
+    publish: bool = False
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")
@@ -52,6 +55,7 @@ def cli() -> None:
       spacex-pipeline replay 20261125T101209Z-c7f52c84
                                        publish once more what that run received
       spacex-pipeline runs             what the last runs did
+      spacex-pipeline report           charts and data quality as one HTML page
       spacex-pipeline doctor           look whether everything is set up
     """
 
@@ -121,6 +125,21 @@ def runs(context: click.Context, /, **options: Any) -> Request | None:
 def show(**options: Any) -> Request:
     """Show everything that is known of one run."""
     return Request("runs", **options)
+
+
+@cli.command()
+@_json
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="spacex-report.html",
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--publish", is_flag=True, help="Put it into the bucket too, as report/report.html under the prefix.")
+def report(**options: Any) -> Request:
+    """Write what is published and what the last runs did as one HTML page that needs nothing beside it."""
+    return Request("report", **options)
 
 
 @cli.command()

@@ -155,7 +155,7 @@ def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[st
         return
     found: dict[str, pa.Table] = {}
     for name, table in SNAPSHOT.items():
-        whole = _read_files(lake, table, [f for f in manifest.files if f.table == name])
+        whole = read_files(lake, table, [f for f in manifest.files if f.table == name])
         found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
     _add_rows(derived, found)
 
@@ -171,7 +171,7 @@ def _history(edges: Edges, held: Held) -> pa.Table:
     name = LAUNCH_CHANGES.name
     rows = LAUNCH_CHANGES.arrow.empty_table()
     if held.manifest:
-        rows = _read_files(edges.lake, LAUNCH_CHANGES, [f for f in held.manifest.files if f.table == name])
+        rows = read_files(edges.lake, LAUNCH_CHANGES, [f for f in held.manifest.files if f.table == name])
     if is_mysql_ahead(held):
         in_mysql = edges.warehouse.rows_of_years(name, [year for table, year in held.rows if table == name])
         sound = in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(LAUNCH_CHANGES, in_mysql)))
@@ -195,7 +195,7 @@ def changes_of(edges: Edges, held: Held, snapshot: Snapshot, table: Table) -> Di
         if is_mysql_ahead(held):
             before = edges.warehouse.rows_of_years(table.name, [year])
         else:
-            before = _read_files(edges.lake, table, [files[year]] if year in files else [])
+            before = read_files(edges.lake, table, [files[year]] if year in files else [])
         after = snapshot.partition((table.name, year))
         # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
         parts.append((_without(before, after), _without(after, before)))
@@ -206,7 +206,8 @@ def _without(rows: pa.Table, others: pa.Table) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows["row_hash"], others["row_hash"].combine_chunks())))
 
 
-def _read_files(lake: Lake, table: Table, files: Iterable[WrittenFile]) -> pa.Table:
+def read_files(lake: Lake, table: Table, files: Iterable[WrittenFile]) -> pa.Table:
+    """The rows of some of a table's files, at the versions that the manifest names, by the schema of today. Raises LakeError."""
     with workers() as pool:
         parts = pool.map(lambda file: conform(table, lake.read(file.key, file.version_id)), files)
         return pa.concat_tables([table.arrow.empty_table(), *parts])

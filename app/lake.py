@@ -263,6 +263,12 @@ class S3Lake:
         """Take away a partition's object; its versions stay. Raises LakeError."""
         self._call("DeleteObject", stored.key)
 
+    def publish_report(self, page: str) -> str:
+        """Replace the report by one PUT; where it is. Raises LakeError."""
+        key = "report/report.html"
+        self._call("PutObject", key, Body=page.encode(), ContentType="text/html; charset=utf-8")
+        return self._url(key)
+
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def _put_once(
