@@ -9,7 +9,7 @@ from pygal.style import Style
 
 _WIDTH, _HEIGHT = 1000, 300
 _FONT_PX = 13  # the style sheet has the same: pygal reserves room by it
-_MOST_LABELS = 30
+_DIGIT_PX = 11  # at the largest size that the style sheet ever sets
 _COUNT = "{:,.0f}".format
 
 
@@ -37,11 +37,13 @@ def _told(value: float | None, tip: str) -> dict[str, object]:
 
 
 def _options(labels: Sequence[str], told: Callable[[float], str]) -> dict[str, object]:
-    every = -(-len(labels) // _MOST_LABELS)
+    most = _WIDTH // (_DIGIT_PX * max(map(len, labels)) + _FONT_PX // 2)
+    every = -(-len(labels) // most)
     return {
         "width": _WIDTH,
         "height": _HEIGHT,
         "margin": 6,
+        "margin_left": 16,
         "spacing": 8,
         "style": Style(label_font_size=_FONT_PX, major_label_font_size=_FONT_PX),
         "show_legend": False,

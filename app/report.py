@@ -13,11 +13,10 @@ from app import charts, figures
 from app.figures import Move
 from app.markup import Child, document, table, tag
 from app.records import Manifest
+from app.words import age, date, minute, percent, span
 
 _MOVES_SHOWN = 20
 _KG_PER_T = 1000
-_SHORT = 10  # of a unit: below it a tenth matters
-_NONE, _MINUS = "\u2013", "\u2212"
 _COARSE = ("half", "quarter", "year", "month")
 _OUTCOMES = {
     "success": ("success", "--good"),
@@ -41,19 +40,20 @@ def report(
 ) -> str:
     """The page; `runs` are newest first, as `pipeline_runs` has them."""
     launches = tables["launches"]
-    age = now - manifest.newest_launch_utc if manifest.newest_launch_utc else None
-    is_stale = age is None or age > timedelta(days=stale_days)
+    newest = manifest.newest_launch_utc
+    since = now - newest if newest else None
+    is_stale = since is None or since > timedelta(days=stale_days)
     body = [
         tag(
             "header",
             tag("h1", "SpaceX launches"),
             tag(
                 "p",
-                f"Source {manifest.source}, as of {_minute(manifest.as_of)} UTC; published by run {manifest.run_id}. ",
-                f"This page was made {_minute(now)} UTC.",
+                f"Source {manifest.source}, as of {minute(manifest.as_of)} UTC; published by run {manifest.run_id}. ",
+                f"This page was made {minute(now)} UTC.",
                 class_="dim",
             ),
-            _tiles(manifest, tables, age, is_stale=is_stale),
+            _tiles(manifest, tables, since, is_stale=is_stale),
         ),
         tag(
             "main",
@@ -61,14 +61,14 @@ def report(
             _landings(launches, tables["launch_cores"]),
             _moves(launches, tables["launch_changes"], manifest.as_of),
             _masses(launches, tables["launch_payloads"]),
-            _quality(manifest, tables, age, stale_days, is_stale=is_stale),
+            _quality(manifest, tables, since, stale_days, is_stale=is_stale),
             _runs(runs),
         ),
     ]
     return document("SpaceX launches", files("app").joinpath("report.css").read_text(encoding="utf-8"), body)
 
 
-def _tiles(manifest: Manifest, tables: Mapping[str, pa.Table], age: timedelta | None, *, is_stale: bool) -> ET.Element:
+def _tiles(manifest: Manifest, tables: Mapping[str, pa.Table], since: timedelta | None, *, is_stale: bool) -> ET.Element:
     by_year = figures.launches_by_year(tables["launches"]).values()
     total = {status: sum(counts[status] for counts in by_year) for status in figures.OUTCOMES}
     decided = total["success"] + total["partial_failure"] + total["failure"]
@@ -81,10 +81,10 @@ def _tiles(manifest: Manifest, tables: Mapping[str, pa.Table], age: timedelta | 
     return tag(
         "dl",
         _tile("Launched", f"{launched:,}", f"and {total['upcoming']:,} to come"),
-        _tile("Successful", _percent(total["success"], decided), f"{total['success']:,} of {decided:,} with an outcome"),
-        _tile("Boosters landed", _percent(landed, tried), f"{landed:,} of {tried:,} tried"),
+        _tile("Successful", percent(total["success"], decided), f"{total['success']:,} of {decided:,} with an outcome"),
+        _tile("Boosters landed", percent(landed, tried), f"{landed:,} of {tried:,} tried"),
         _tile("Mass to orbit", f"{tonnes:,.0f} t", "payloads whose mass is known"),
-        _tile("Newest launch", _ago(age), name or "", "bad" if is_stale else None),
+        _tile("Since the newest launch", age(since), name or "", "bad" if is_stale else None),
         class_="tiles",
     )
 
@@ -115,9 +115,9 @@ def _landings(launches: pa.Table, cores: pa.Table) -> ET.Element:
     years = [y for y in figures.years(by_year) if y in by_year]
     found = [by_year[y] for y in years]
     rates = [None if one.rate is None else 100 * one.rate for one in found]
-    tips = [f"{_percent(one.landed, one.landed + one.lost)}, {one.landed} of {one.landed + one.lost}" for one in found]
+    tips = [f"{percent(one.landed, one.landed + one.lost)}, {one.landed} of {one.landed + one.lost}" for one in found]
     rows = (
-        (str(y), f"{one.landed:,}", f"{one.lost:,}", f"{one.unknown:,}", _percent(one.landed, one.landed + one.lost))
+        (str(y), f"{one.landed:,}", f"{one.lost:,}", f"{one.unknown:,}", percent(one.landed, one.landed + one.lost))
         for y, one in zip(years, found, strict=True)
     )
     return _section(
@@ -136,7 +136,7 @@ def _masses(launches: pa.Table, payloads: pa.Table) -> ET.Element:
     rows = (
         (
             str(y),
-            *(f"{tonnes[place]:,.1f}" for tonnes in series.values()),
+            *(f"{tonnes[place]:,.1f}" if tonnes[place] else "0" for tonnes in series.values()),
             f"{sum(tonnes[place] for tonnes in series.values()):,.1f}",
             f"{by_year[y].unknown:,}" if y in by_year else "0",
         )
@@ -166,7 +166,7 @@ def _moves(launches: pa.Table, changes: pa.Table, as_of: datetime) -> ET.Element
         series[name] = [seen.count(month) for month in months]
     slips = [move.by.total_seconds() for move in moves if move.kind == "later"]
     launches_moved = len({move.launch_id for move in moves})
-    typical = f" A slip to a later date is {_span(timedelta(seconds=median(slips)))} in the median." if slips else ""
+    typical = f" A slip to a later date is {span(timedelta(seconds=median(slips)))} in the median." if slips else ""
     return _section(
         "Slip history",
         f"{len(moves):,} changes of the dates of {launches_moved:,} launches, in the month in which a run found them.{typical}",
@@ -178,9 +178,9 @@ def _moves(launches: pa.Table, changes: pa.Table, as_of: datetime) -> ET.Element
 
 
 def _move(move: Move) -> tuple[Child, ...]:
-    before, after = _date(move.old, move.old_precision), _date(move.new, move.new_precision)
+    before, after = date(move.old, move.old_precision), date(move.new, move.new_precision)
     about = "about " if move.new_precision in _COARSE else ""
-    moved: Child = tag("span", "precision", class_="dim") if move.kind == "precision" else about + _span(move.by, sign=True)
+    moved: Child = tag("span", "precision", class_="dim") if move.kind == "precision" else about + span(move.by, sign=True)
     return move.name or move.launch_id, _time(f"{move.seen_at:%Y-%m-%d}"), _time(before), _time(after), moved
 
 
@@ -188,16 +188,16 @@ def _move(move: Move) -> tuple[Child, ...]:
 
 
 def _quality(
-    manifest: Manifest, tables: Mapping[str, pa.Table], age: timedelta | None, stale_days: int, *, is_stale: bool
+    manifest: Manifest, tables: Mapping[str, pa.Table], since: timedelta | None, stale_days: int, *, is_stale: bool
 ) -> ET.Element:
-    newest = f"{_minute(manifest.newest_launch_utc)} UTC" if manifest.newest_launch_utc else "none"
-    freshness = f"{_age(age)} old, {'more' if is_stale else 'not more'} than {stale_days} days"
+    newest = f"{minute(manifest.newest_launch_utc)} UTC" if manifest.newest_launch_utc else "none"
+    freshness = f"{age(since)} old, {'more' if is_stale else 'not more'} than {stale_days} days"
     facts: list[tuple[Child, ...]] = [
         ("Newest past launch", _time(newest), _mark("stale" if is_stale else "fresh", "bad" if is_stale else "good"), freshness),
         (
             "Rejected launches",
             f"{manifest.rejected:,}",
-            _verdict(manifest.rejected),
+            _none(manifest.rejected),
             "set aside with their reasons in quarantine/",
         ),
         (
@@ -219,7 +219,7 @@ def _quality(
     return _section(
         "Data quality",
         "What the published snapshot lacks. A null is what the source did not say.",
-        table("quality", ("", "", "", ""), facts, texts=4),
+        table("quality", ("measure", "found", "verdict", "note"), facts, texts=4),
         tag("h3", "Nulls by column"),
         *(_nulls(name, rows, manifest.source) for name, rows in tables.items()),
     )
@@ -229,6 +229,8 @@ def _nulls(name: str, rows: pa.Table, source: str) -> ET.Element:
     found = figures.nulls(name, rows, source)
     count, columns = rows.num_rows, rows.num_columns
     summary = f"{count:,} rows; {columns - len(found)} of {columns} columns have no nulls"
+    if not count:
+        summary = "no rows"
     if not count or not found:
         return tag("p", tag("code", name), f" {summary}", class_="plain")
     shown = (
@@ -238,14 +240,14 @@ def _nulls(name: str, rows: pa.Table, source: str) -> ET.Element:
             if one.untold
             else tag("div", class_="share", style=f"width:{100 * one.nulls / count:.1f}%"),
             f"{one.nulls:,}",
-            _percent(one.nulls, count),
+            percent(one.nulls, count),
         )
         for one in found
     )
     return tag(
         "details",
         tag("summary", tag("code", name), f" {summary}"),
-        table(f"nulls-{name}", ("column", "", "nulls", "of rows"), shown, texts=2),
+        table(f"nulls-{name}", ("column", "share", "nulls", "of rows"), shown, texts=2),
     )
 
 
@@ -269,7 +271,7 @@ def _run(run: Mapping[str, Any]) -> tuple[Child, ...]:
     return (
         tag("span", tag("code", run["run_id"]), error),
         _mark(run["state"], _GOOD_STATES.get(run["state"], "warn")),
-        _time(_minute(run["started_at"])),
+        _time(minute(run["started_at"])),
         f"{took.total_seconds():.1f}" if took else "",
         "" if launches is None else f"{launches:,}",
         f"{written:,}",
@@ -281,8 +283,11 @@ def _run(run: Mapping[str, Any]) -> tuple[Child, ...]:
 
 
 def _section(title: str, text: str, *children: Child, empty: bool = False) -> ET.Element:
-    shown = [tag("p", "No data.", class_="dim")] if empty else children
-    return tag("section", tag("h2", title), tag("p", text), shown)
+    shown = [tag("p", "No data.", class_="dim")] if empty else [*children]
+    lead: list[Child] = [tag("h2", title), tag("p", text)]
+    if shown and isinstance(shown[0], ET.Element) and shown[0].tag == "figure":
+        lead.append(shown.pop(0))  # on paper they stay on one page
+    return tag("section", tag("div", lead, class_="lead"), shown)
 
 
 def _chart(
@@ -307,6 +312,7 @@ def _numbers(id_: str, first: str, labels: Sequence[str], series: Mapping[str, S
     rows = (
         (label, *(f"{values[place]:,}" for values in series.values()), f"{sum(values[place] for values in series.values()):,}")
         for place, label in enumerate(labels)
+        if any(values[place] for values in series.values())
     )
     return _details(table(id_, (first, *series, "all"), rows))
 
@@ -329,46 +335,3 @@ def _verdict(missing: int) -> ET.Element:
 
 def _none(count: int) -> ET.Element:
     return _mark("some", "warn") if count else _mark("none", "good")
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else _NONE
-
-
-def _minute(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M}"
-
-
-def _age(age: timedelta | None) -> str:
-    return _NONE if age is None else "today" if age.days < 1 else f"{age.days:,} {'day' if age.days == 1 else 'days'}"
-
-
-def _ago(age: timedelta | None) -> str:
-    return f"{_age(age)} ago" if age and age.days >= 1 else _age(age)
-
-
-def _span(by: timedelta, *, sign: bool = False) -> str:
-    """A time span by its greatest unit."""
-    seconds = abs(by.total_seconds())
-    mark = (_MINUS if by < timedelta(0) else "+") if sign else ""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{mark}{seconds / size:,.{int(seconds < _SHORT * size)}f} {unit}"
-    return f"{mark}{seconds:.0f} s"
-
-
-def _date(instant: datetime, precision: str | None) -> str:
-    """As much of a launch date as is known."""
-    match precision:
-        case "year":
-            return f"{instant:%Y}"
-        case "half":
-            return f"{instant:%Y} H{1 + (instant.month - 1) // 6}"
-        case "quarter":
-            return f"{instant:%Y} Q{1 + (instant.month - 1) // 3}"
-        case "month":
-            return f"{instant:%Y-%m}"
-        case "week" | "day":
-            return f"{instant:%Y-%m-%d}"
-        case _:
-            return f"{instant:%Y-%m-%d %H:%M}"

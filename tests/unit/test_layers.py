@@ -6,7 +6,23 @@ from pathlib import Path
 import pytest
 
 APP = Path(__file__).parents[2] / "app"
-PURE = ["errors", "fields", "schema", "records", "validate", "transform", "reconcile", "drift", "sql", "contract"]
+PURE = [
+    "errors",
+    "fields",
+    "schema",
+    "records",
+    "validate",
+    "transform",
+    "reconcile",
+    "drift",
+    "sql",
+    "contract",
+    "figures",
+    "charts",
+    "markup",
+    "words",
+    "report",
+]
 CLIENTS = {"boto3", "botocore", "pymysql", "requests", "urllib3", "watchtower", "os", "time", "socket", "subprocess"}
 
 
