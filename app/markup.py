@@ -32,6 +32,30 @@ def table(id_: str, headers: Sequence[str], rows: Iterable[Sequence[Child]], *, 
     return tag("div", tag("table", tag("thead", head), tag("tbody", body), id=id_), class_="scroll")
 
 
+def section(title: str, text: str, *children: Child, empty: bool = False) -> ET.Element:
+    """A part of the page; a figure that comes first stays with the heading when the page is printed."""
+    shown = [tag("p", "No data.", class_="dim")] if empty else [*children]
+    lead: list[Child] = [tag("h2", title), tag("p", text)]
+    if shown and isinstance(shown[0], ET.Element) and shown[0].tag == "figure":
+        lead.append(shown.pop(0))
+    return tag("section", tag("div", lead, class_="lead"), shown)
+
+
+def details(numbers: ET.Element) -> ET.Element:
+    """A chart's numbers, open where someone asks for them and on paper."""
+    return tag("details", tag("summary", "The numbers"), numbers, class_="numbers")
+
+
+def mark(text: str, kind: str) -> ET.Element:
+    """A verdict: `kind` is good, warn or bad, and the text says the same."""
+    return tag("span", text, class_=f"mark {kind}")
+
+
+def unbroken(text: str) -> ET.Element:
+    """Text that stays on one line."""
+    return tag("span", text, class_="unbroken")
+
+
 def document(title: str, style: str, body: Iterable[Child]) -> str:
     """A whole page that loads nothing, and that the browser is told to let load nothing."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from app import charts, figures
 from app.figures import Move
-from app.markup import Child, document, table, tag
+from app.markup import Child, details, document, mark, section, table, tag, unbroken
 from app.records import Manifest
 from app.words import age, date, minute, percent, span
 
@@ -101,7 +101,7 @@ def _outcomes(launches: pa.Table) -> ET.Element:
     years = figures.years(by_year)
     seen = [status for status in figures.OUTCOMES if any(counts[status] for counts in by_year.values())]
     series = {_OUTCOMES[status][0]: [by_year[y][status] if y in by_year else 0 for y in years] for status in seen}
-    return _section(
+    return section(
         "Launches per year",
         "Every launch that the source lists, by outcome. Years are those of the launch date in UTC.",
         _chart([str(y) for y in years], series, [_OUTCOMES[status][1] for status in seen]),
@@ -120,11 +120,11 @@ def _landings(launches: pa.Table, cores: pa.Table) -> ET.Element:
         (str(y), f"{one.landed:,}", f"{one.lost:,}", f"{one.unknown:,}", percent(one.landed, one.landed + one.lost))
         for y, one in zip(years, found, strict=True)
     )
-    return _section(
+    return section(
         "Landing success",
         "Boosters that landed, of those that were to land and whose outcome is known.",
-        _figure(lambda: charts.line([str(y) for y in years], "landed", rates, tips), {"landed": "--good"}, legend=False),
-        _details(table("landings-per-year", ("year", "landed", "lost", "not known", "landed of known"), rows)),
+        _figure(charts.line([str(y) for y in years], "landed", rates, tips), {"landed": "--good"}, legend=False),
+        details(table("landings-per-year", ("year", "landed", "lost", "not known", "landed of known"), rows)),
         empty=not years,
     )
 
@@ -143,12 +143,12 @@ def _masses(launches: pa.Table, payloads: pa.Table) -> ET.Element:
         for place, y in enumerate(years)
     )
     known, unknown = sum(one.known for one in by_year.values()), sum(one.unknown for one in by_year.values())
-    return _section(
+    return section(
         "Payload mass to orbit",
         f"Tonnes that successful launches carried, by orbit. The mass of {known:,} payloads is known, of {unknown:,} it is not: "
         "the sums are the least that it was.",
         _chart([str(y) for y in years], series, _ORBITS, "{:,.1f} t".format),
-        _details(table("mass-per-year", ("year", *series, "all, t", "payloads without mass"), rows)),
+        details(table("mass-per-year", ("year", *series, "all, t", "payloads without mass"), rows)),
         empty=not orbits,
     )
 
@@ -157,7 +157,7 @@ def _moves(launches: pa.Table, changes: pa.Table, as_of: datetime) -> ET.Element
     moves = figures.moves(launches, changes)
     if not moves:
         text = "No launch date has moved since this pipeline first published."
-        return _section("Slip history", text)
+        return section("Slip history", text)
     months = figures.months(moves[-1].seen_at, as_of)
     labels = [f"{year}-{month:02}" for year, month in months]
     series = {}
@@ -167,7 +167,7 @@ def _moves(launches: pa.Table, changes: pa.Table, as_of: datetime) -> ET.Element
     slips = [move.by.total_seconds() for move in moves if move.kind == "later"]
     launches_moved = len({move.launch_id for move in moves})
     typical = f" A slip to a later date is {span(timedelta(seconds=median(slips)))} in the median." if slips else ""
-    return _section(
+    return section(
         "Slip history",
         f"{len(moves):,} changes of the dates of {launches_moved:,} launches, in the month in which a run found them.{typical}",
         _chart(labels, series, [color for _, color in _MOVES.values()]),
@@ -181,7 +181,7 @@ def _move(move: Move) -> tuple[Child, ...]:
     before, after = date(move.old, move.old_precision), date(move.new, move.new_precision)
     about = "about " if move.new_precision in _COARSE else ""
     moved: Child = tag("span", "precision", class_="dim") if move.kind == "precision" else about + span(move.by, sign=True)
-    return move.name or move.launch_id, _time(f"{move.seen_at:%Y-%m-%d}"), _time(before), _time(after), moved
+    return move.name or move.launch_id, unbroken(f"{move.seen_at:%Y-%m-%d}"), unbroken(before), unbroken(after), moved
 
 
 # --- quality and runs -------------------------------------------------------------------------------------------------
@@ -193,7 +193,12 @@ def _quality(
     newest = f"{minute(manifest.newest_launch_utc)} UTC" if manifest.newest_launch_utc else "none"
     freshness = f"{age(since)} old, {'more' if is_stale else 'not more'} than {stale_days} days"
     facts: list[tuple[Child, ...]] = [
-        ("Newest past launch", _time(newest), _mark("stale" if is_stale else "fresh", "bad" if is_stale else "good"), freshness),
+        (
+            "Newest past launch",
+            unbroken(newest),
+            mark("stale" if is_stale else "fresh", "bad" if is_stale else "good"),
+            freshness,
+        ),
         (
             "Rejected launches",
             f"{manifest.rejected:,}",
@@ -216,7 +221,7 @@ def _quality(
         )
         for name, use in manifest.lookups.items()
     ]
-    return _section(
+    return section(
         "Data quality",
         "What the published snapshot lacks. A null is what the source did not say.",
         table("quality", ("measure", "found", "verdict", "note"), facts, texts=4),
@@ -252,7 +257,7 @@ def _nulls(name: str, rows: pa.Table, source: str) -> ET.Element:
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> ET.Element:
-    return _section(
+    return section(
         "Last runs",
         "Newest first.",
         table(
@@ -270,8 +275,8 @@ def _run(run: Mapping[str, Any]) -> tuple[Child, ...]:
     error = tag("div", run["error"], class_="error") if run["error"] else None
     return (
         tag("span", tag("code", run["run_id"]), error),
-        _mark(run["state"], _GOOD_STATES.get(run["state"], "warn")),
-        _time(minute(run["started_at"])),
+        mark(run["state"], _GOOD_STATES.get(run["state"], "warn")),
+        unbroken(minute(run["started_at"])),
         f"{took.total_seconds():.1f}" if took else "",
         "" if launches is None else f"{launches:,}",
         f"{written:,}",
@@ -280,14 +285,6 @@ def _run(run: Mapping[str, Any]) -> tuple[Child, ...]:
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
-
-
-def _section(title: str, text: str, *children: Child, empty: bool = False) -> ET.Element:
-    shown = [tag("p", "No data.", class_="dim")] if empty else [*children]
-    lead: list[Child] = [tag("h2", title), tag("p", text)]
-    if shown and isinstance(shown[0], ET.Element) and shown[0].tag == "figure":
-        lead.append(shown.pop(0))  # on paper they stay on one page
-    return tag("section", tag("div", lead, class_="lead"), shown)
 
 
 def _chart(
@@ -299,13 +296,13 @@ def _chart(
     if not labels or not series:
         return None
     shown = dict(zip(series, colors, strict=False))
-    return _figure(lambda: charts.stacked_bars(labels, series, told), shown, legend=len(series) > 1)
+    return _figure(charts.stacked_bars(labels, series, told), shown, legend=len(series) > 1)
 
 
-def _figure(draw: Callable[[], ET.Element], colors: Mapping[str, str], *, legend: bool) -> ET.Element:
+def _figure(chart: ET.Element, colors: Mapping[str, str], *, legend: bool) -> ET.Element:
     style = ";".join(f"--s{number}:var({color})" for number, color in enumerate(colors.values()))
     keys = (tag("li", tag("i", style=f"background:var({color})"), name) for name, color in colors.items())
-    return tag("figure", tag("ul", keys, class_="legend") if legend else None, tag("div", draw(), class_="scroll"), style=style)
+    return tag("figure", tag("ul", keys, class_="legend") if legend else None, tag("div", chart, class_="scroll"), style=style)
 
 
 def _numbers(id_: str, first: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> ET.Element:
@@ -314,24 +311,12 @@ def _numbers(id_: str, first: str, labels: Sequence[str], series: Mapping[str, S
         for place, label in enumerate(labels)
         if any(values[place] for values in series.values())
     )
-    return _details(table(id_, (first, *series, "all"), rows))
-
-
-def _details(numbers: ET.Element) -> ET.Element:
-    return tag("details", tag("summary", "The numbers"), numbers, class_="numbers")
-
-
-def _time(text: str) -> ET.Element:
-    return tag("span", text, class_="time")
-
-
-def _mark(text: str, kind: str) -> ET.Element:
-    return tag("span", text, class_=f"mark {kind}")
+    return details(table(id_, (first, *series, "all"), rows))
 
 
 def _verdict(missing: int) -> ET.Element:
-    return _mark("gaps", "warn") if missing else _mark("complete", "good")
+    return mark("gaps", "warn") if missing else mark("complete", "good")
 
 
 def _none(count: int) -> ET.Element:
-    return _mark("some", "warn") if count else _mark("none", "good")
+    return mark("some", "warn") if count else mark("none", "good")

@@ -199,6 +199,17 @@ def test_without_what_it_needs_it_says_so(program: Program, out: Path) -> None:
     assert not out.exists()
     program.run()
     ended = program("report", "--out", str(out.parent / "missing" / "page.html"), "--publish", code=2)
-    assert "can't be written" in ended.stdout or "No such file" in ended.stdout
+    assert "--out: [Errno 2] No such file or directory" in ended.stdout
     assert "report/report.html" not in set(program.keys())
     program("report", "--out", str(out), code=6, MYSQL_PASSWORD="wrong-password")
+
+
+def test_little_and_odd_data_make_a_page_too(program: Program, api: SampleApi, out: Path) -> None:
+    api.set("launches", [{"id": "old", "date_utc": "1900-01-01T00:00:00Z", "name": None}])
+    program.run()
+    page = page_of(program, out)
+    assert [row["all"] for row in page.rows("launches-per-year")] == ["1"]
+    assert page.text.count("No data.") == 2  # neither a landing nor a payload
+    api.set("launches", [{"id": f"{year}", "date_utc": f"{year}-01-01T00:00:00Z"} for year in range(1900, 2200, 3)])
+    program.run()
+    assert len(page_of(program, out).rows("launches-per-year")) == 100
