@@ -54,6 +54,7 @@ def _options(labels: Sequence[str], told: Callable[[float], str]) -> dict[str, o
         "max_scale": 6,
         "value_formatter": told,
         "x_labels": labels,
+        "truncate_label": -1,  # never
         "x_labels_major_every": every,
         "show_minor_x_labels": every == 1,
     }

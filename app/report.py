@@ -296,7 +296,7 @@ def _chart(
     if not labels or not series:
         return None
     shown = dict(zip(series, colors, strict=False))
-    return _figure(charts.stacked_bars(labels, series, told), shown, legend=len(series) > 1)
+    return _figure(charts.stacked_bars(labels, series, told), shown, legend=True)
 
 
 def _figure(chart: ET.Element, colors: Mapping[str, str], *, legend: bool) -> ET.Element:
