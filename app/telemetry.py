@@ -44,7 +44,7 @@ _STAGE_EXIT_CODES = {
 class View(Protocol):
     """A terminal that shows how a run goes on."""
 
-    def stage(self, name: str, detail: str) -> None: ...
+    def stage(self, name: str, detail: str, done: int = 0, total: int | None = None) -> None: ...
     def warning(self, message: str) -> None: ...
 
 
@@ -94,10 +94,10 @@ class Telemetry:
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + time.monotonic() - started
         self.event(f"{name} done", stage=name, seconds=round(self.stage_seconds[name], 3), **counts)
 
-    def progress(self, detail: str) -> None:
-        """Something moved inside the stage; shown on a terminal only."""
+    def progress(self, detail: str, done: int = 0, total: int | None = None) -> None:
+        """Something moved inside the stage, so far of so much where that is known; shown on a terminal only."""
         if self._view and self._stages:
-            self._view.stage(self._stages[-1], detail)
+            self._view.stage(self._stages[-1], detail, done, total)
 
     def event(self, message: str, level: int = logging.INFO, /, **fields: Any) -> None:
         """One line."""
