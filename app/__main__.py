@@ -17,7 +17,16 @@ from rich.markup import escape
 
 from app import cli, pipeline
 from app.console import TerminalView, show_frame, show_plan, show_report
-from app.errors import LockHeld, PipelineError, SettingsError, StoresDisagree
+from app.errors import (
+    DeadlineExceeded,
+    LakeError,
+    LockHeld,
+    PipelineError,
+    SettingsError,
+    SourceError,
+    StoresDisagree,
+    WarehouseError,
+)
 from app.interrupt import Interrupts
 from app.lake import S3Lake
 from app.reconcile import Limits, Plan
@@ -31,6 +40,8 @@ from app.warehouse import MysqlWarehouse
 
 _ROWS_SHOWN = 5
 _NAMED = 10
+_LAST_WORDS_S = 4  # for what a failed run still writes into pipeline_runs
+_SHOW_TIMEOUT_S = 5
 
 
 def main() -> NoReturn:
@@ -97,6 +108,7 @@ class _Command:
                 self._work(Path(spool))
         except PipelineError as error:
             self.interrupts.ignore()
+            self._name_target(error)
             return self._failed(error.stage, blotted(str(error), self.settings.secrets), error.exit_code)
         except BrokenPipeError:
             self.interrupts.ignore()
@@ -144,19 +156,33 @@ class _Command:
                     raise
                 self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
                 self._show_report()
-                self._show_frames(head)
+                with self.interrupts.at_most(_SHOW_TIMEOUT_S):
+                    self._show_frames(head)
 
     def _record_failure(self, warehouse: MysqlWarehouse, error: BaseException) -> None:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""
         if isinstance(error, LockHeld):
             return  # the table is the other run's at this time
+        self._name_target(error)
         self._complete()
         self.report.state = "merged" if self.report.state == "merged" else "failed"
         self.report.error = blotted(str(error), self.settings.secrets)
         try:
-            warehouse.finish(self.report)
+            with self.interrupts.at_most(_LAST_WORDS_S):
+                warehouse.finish(self.report)
         except PipelineError as second:
             self.tell.event(f"pipeline_runs was not updated: {second}")
+
+    def _name_target(self, error: BaseException) -> None:
+        """Say of a run that took too long what it was waiting for."""
+        s = self.settings
+        targets = {
+            SourceError.exit_code: s.source_url,
+            LakeError.exit_code: f"s3://{s.s3_bucket}/{s.s3_prefix}",
+            WarehouseError.exit_code: f"{s.mysql_user}@{s.mysql_host}:{s.mysql_port}/{s.mysql_database}",
+        }
+        if isinstance(error, DeadlineExceeded) and error.exit_code in targets:
+            error.hint = f"it was waiting for {targets[error.exit_code]}"
 
     def _failed(self, stage: str, message: str, code: int) -> int:
         self._complete()
@@ -205,7 +231,7 @@ class _Command:
                 some = frame(head(name, _ROWS_SHOWN))
             except PipelineError as error:
                 self.tell.warn(f"rows of {name} can't be shown: {error}")
-                continue
+                return
             rows = self.report.rows.get(name, 0)
             if self.view:
                 show_frame(self.console, name, some, rows)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
@@ -21,10 +22,11 @@ from app.schema import TABLES
 
 _MAX_CHARS = 8_000  # of one text in a line, far under what CloudWatch takes
 _LEAST_SECRET_CHARS = 4  # a shorter one would garble every line and protect nothing
+_OPEN_TIMEOUT_S = 6.0
 _CLOSE_TIMEOUT_S = 8.0
 NAMESPACE = "SpacexPipeline"
 
-# Whose fault it is when the time runs out: the system that the stage waits for.
+# Whose fault it is when the time runs out while other threads work: the system that the stage waits for.
 _STAGE_EXIT_CODES = {
     "extract": 3,
     "archive": 5,
@@ -32,8 +34,7 @@ _STAGE_EXIT_CODES = {
     "put": 5,
     "manifest": 5,
     "raw": 5,
-    "lock": 6,
-    "prepare": 6,
+    "prove": 5,
     "merge": 6,
     "commit": 6,
 }
@@ -79,8 +80,8 @@ class Telemetry:
                 self._interrupts.check()
         except PipelineError as error:
             error.stage = error.stage or name
-            if isinstance(error, DeadlineExceeded) and name in _STAGE_EXIT_CODES and error.exit_code == 1:
-                error.exit_code = _STAGE_EXIT_CODES[name]
+            if isinstance(error, DeadlineExceeded) and error.exit_code == 1:
+                error.exit_code = _STAGE_EXIT_CODES.get(name, 1)
             raise
         finally:
             self._stages.pop()
@@ -173,6 +174,29 @@ def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | No
     if not group:
         yield
         return
+    made: Future[logging.Handler] = Future()
+    # In a thread, since a service that answers byte by byte outlasts every timeout of the client's.
+    threading.Thread(target=_make_handler, args=(made, group, run_id, region), daemon=True).start()
+    try:
+        handler = made.result(_OPEN_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with logging, the run goes on
+        logger.warning("no logs will reach CloudWatch group %s: %s", group, str(error) or "it does not answer")
+        yield
+        return
+    handler.setFormatter(JsonFormatter(secrets))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        closing = threading.Thread(target=handler.close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_TIMEOUT_S)
+        if closing.is_alive():
+            logger.warning("CloudWatch group %s did not take the last lines within %.0f s", group, _CLOSE_TIMEOUT_S)
+
+
+def _make_handler(made: "Future[logging.Handler]", group: str, run_id: str, region: str | None) -> None:
     import boto3  # only where it is used: a run without CloudWatch does not pay for it
     import watchtower
     from botocore.config import Config
@@ -187,21 +211,10 @@ def cloudwatch(logger: logging.Logger, group: str, run_id: str, region: str | No
         handler = watchtower.CloudWatchLogHandler(
             log_group_name=group, log_stream_name=run_id, boto3_client=client, create_log_group=False, send_interval=5
         )
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with logging, the run goes on
-        logger.warning("no logs will reach CloudWatch group %s: %s", group, error)
-        yield
-        return
-    handler.setFormatter(JsonFormatter(secrets))
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        closing = threading.Thread(target=handler.close, daemon=True)
-        closing.start()
-        closing.join(_CLOSE_TIMEOUT_S)
-        if closing.is_alive():
-            logger.warning("CloudWatch group %s did not take the last lines within %.0f s", group, _CLOSE_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001  # raised again where the result is asked for
+        made.set_exception(error)
+    else:
+        made.set_result(handler)
 
 
 def print_metrics(report: RunReport, environment: str, now: datetime) -> None:
