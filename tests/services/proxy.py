@@ -24,6 +24,7 @@ class Trouble:
     hole: bool = False  # everything sent is taken, nothing ever comes back
     drip_s: float = 0.0  # pause after each byte of an answer
     reset_after: int | None = None  # bytes of an answer that arrive before the connection is reset
+    cut_after: int | None = None  # the same, but it is closed as if that were all
     answer: bytes = b""  # instead of the server's: for each request this, and the connection is closed
 
 
@@ -34,8 +35,11 @@ class Proxy:
     what passes, `mysql` tells clients that the server has no TLS; `tls` makes the proxy speak TLS to them itself.
     """
 
-    def __init__(self, host: str, port: int, *, mysql: bool = False, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, *, mysql: bool = False, tls: ssl.SSLContext | None = None, listen: str = HOST
+    ) -> None:
         self._target = (host, port)
+        self._host = listen
         self._mysql = mysql
         self._tls = tls
         self._trouble: Trouble | None = None
@@ -45,14 +49,14 @@ class Proxy:
         self.lost = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._listener = socket.create_server((HOST, 0), backlog=128)
+        self._listener = socket.create_server((listen, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
 
     @property
     def url(self) -> str:
         """The address for clients of HTTP."""
-        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
+        return f"http{'s' if self._tls else ''}://{self._host}:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -95,7 +99,11 @@ class Proxy:
             _end(client)
             return
         self._open.add(server)
-        _Connection(self, client, server).run()
+        connection = _Connection(self, client, server)
+        connection.run()
+        if connection.reset:  # with this set, closing sends a reset; no thread may be reading there any more
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
         for one in (client, server):
             _end(one)
             self._open.discard(one)
@@ -124,6 +132,7 @@ class _Connection:
         self._proxy, self._client, self._server = proxy, client, server
         self._cut = threading.Event()
         self._greeted = not proxy._mysql
+        self.reset = False
 
     def run(self) -> None:
         back = threading.Thread(target=self._pump, args=(self._server, self._answers), daemon=True)
@@ -137,7 +146,7 @@ class _Connection:
                 pass
         for side in (self._client, self._server):
             with contextlib.suppress(OSError):
-                side.shutdown(socket.SHUT_RDWR)
+                side.shutdown(socket.SHUT_RD if self.reset else socket.SHUT_RDWR)
 
     def _requests(self, data: bytes) -> bool:
         trouble = self._proxy._trouble_of(data)
@@ -160,9 +169,9 @@ class _Connection:
         if trouble is None or data == _CONTINUE:
             self._client.sendall(data)
             return True
-        if trouble.reset_after is not None:
-            self._client.sendall(data[: trouble.reset_after])
-            _reset(self._client)
+        if trouble.reset_after is not None or trouble.cut_after is not None:
+            self._client.sendall(data[: trouble.reset_after or trouble.cut_after])
+            self.reset = trouble.reset_after is not None
             return False
         if trouble.drip_s:
             for byte in data:
@@ -178,12 +187,6 @@ class _Connection:
 def _end(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
-    one.close()
-
-
-def _reset(one: socket.socket) -> None:
-    """Close so that the system sends a reset."""
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     one.close()
 
 
