@@ -26,6 +26,7 @@ class Trouble:
     reset_after: int | None = None  # bytes of an answer that arrive before the connection is reset
     cut_after: int | None = None  # the same, but it is closed as if that were all
     answer: bytes = b""  # instead of the server's: for each request this, and the connection is closed
+    file: bytes = b""  # MySQL: the answer is a request for this file; what then comes is kept in `taken`
 
 
 class Proxy:
@@ -47,6 +48,7 @@ class Proxy:
         self._losing: re.Pattern[bytes] | None = None
         self._left = 0
         self.lost = 0
+        self.taken = b""
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._listener = socket.create_server((listen, 0), backlog=128)
@@ -77,6 +79,11 @@ class Proxy:
     def lose(self, pattern: bytes, times: int = 1) -> None:
         """Let so many requests that match have their effect, and cut the connection instead of handing back the answer."""
         self._losing, self._left, self.lost = re.compile(pattern, re.DOTALL), times, 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the request has come since which it fails."""
+        return self._begun
 
     # --- connections ----------------------------------------------------------------------------------------------
 
@@ -132,7 +139,7 @@ class _Connection:
         self._proxy, self._client, self._server = proxy, client, server
         self._cut = threading.Event()
         self._greeted = not proxy._mysql
-        self.reset = False
+        self.reset = self._asked = False
 
     def run(self) -> None:
         back = threading.Thread(target=self._pump, args=(self._server, self._answers), daemon=True)
@@ -152,12 +159,26 @@ class _Connection:
         trouble = self._proxy._trouble_of(data)
         if trouble and trouble.hole:
             return True
+        if trouble and trouble.file:
+            return self._ask_for(trouble.file, data)
         if trouble and trouble.answer:
             self._client.sendall(trouble.answer)
             return False
         if self._proxy._takes(data):
             self._cut.set()
         self._server.sendall(data)
+        return True
+
+    def _ask_for(self, file: bytes, data: bytes) -> bool:
+        """Answer a statement with a request for a file, take what comes, and say thanks."""
+        if not self._asked:
+            self._asked = True
+            self._client.sendall(_packet(1, b"\xfb" + file))
+            return True
+        self._proxy.taken += data
+        if data[-4:-1] == b"\0\0\0":  # an empty packet ends the file
+            self._client.sendall(_packet(data[-1] + 1, b"\0\0\0\2\0\0\0"))
+            self._asked = False
         return True
 
     def _answers(self, data: bytes) -> bool:
@@ -188,6 +209,10 @@ def _end(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
     one.close()
+
+
+def _packet(number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload
 
 
 def _without_tls(greeting: bytes) -> bytes:
