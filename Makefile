@@ -8,7 +8,7 @@ FASTER := $(wildcard tests/unit tests/property)
 .SUFFIXES:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Make .venv with the package and its tools; costs nothing when up to date
 $(READY): requirements-dev.txt pyproject.toml tests/local/make-venv
@@ -55,9 +55,9 @@ lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newe
 	@for part in "" -dev; do $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make lock" $(ARGS) $${part:+--group dev} pyproject.toml -o requirements$$part.txt || exit 1; done
 
-audit: $(TOOLS) ## Look for known vulnerabilities in the pinned packages
+audit: $(TOOLS) ## Look for known vulnerabilities in the pinned packages, the image's and the tools
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install pip-audit
-	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt
 
 $(TOOLS): | $(READY)
 	@$(VENV) -m venv $@
