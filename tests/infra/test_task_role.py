@@ -1,20 +1,21 @@
 """The program's own calls against its policy: each is allowed, and nothing in the policy is unused.
 
-AWS_CALLS names the calls of an end-to-end run, recorded by record/sitecustomize.py; without it those of calls.jsonl count,
-which are what the code was read to make.
+The calls are those of end-to-end runs, made and recorded here (record/calls.py).
 """
 
 import json
 import os
+import re
+import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from environment import Applied
+from environment import REPOSITORY, Applied, missing
 
-EXPECTED = Path(__file__).with_name("calls.jsonl")
+PROGRAM_S_PYTHON = REPOSITORY / ".venv/bin/python"
 LOGS = "arn:aws:logs:us-east-1:123456789012:log-group"
 
 
@@ -78,17 +79,17 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The calls of a file; an empty one proves nothing."""
-    calls = [json.loads(line) for line in path.read_text().splitlines()]
-    assert calls, f"{path} holds no call"
-    return calls
-
-
 @pytest.fixture(scope="module")
-def calls() -> list[dict[str, Any]]:
-    """Recorded, or those that are expected."""
-    return read(Path(os.environ.get("AWS_CALLS", EXPECTED)))
+def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What the program called, from its first run to its last."""
+    if not PROGRAM_S_PYTHON.exists():
+        missing("the program's own environment (make setup)")
+    file: Path = tmp_path_factory.mktemp("calls") / "calls.jsonl"
+    command = [str(PROGRAM_S_PYTHON), "-m", "tests.infra.record.calls", str(file)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,12 @@ def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
     assert len({c["parameters"]["Bucket"] for c in calls if c["service"] == "s3"}) == 1
     for call in calls:
         yield from needs(call, applied.outputs["bucket"], "/spacex-pipeline/prod/run")
+
+
+def test_every_call_that_the_code_knows_was_made(calls: list[dict[str, Any]]) -> None:
+    """A call that no recorded run makes would go unseen below."""
+    known = set(re.findall(r'"(\w+)": self\._s3\.', (REPOSITORY / "app/lake.py").read_text()))
+    assert {c["operation"] for c in calls if c["service"] == "s3"} == known
 
 
 def test_every_call_is_allowed(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
