@@ -296,8 +296,12 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
 
 def test_alarms_and_the_rule_may_publish_and_somebody_listens(applied: Applied) -> None:
     sns, topic = applied.account.client("sns"), applied.outputs["alerts_topic_arn"]
-    (allow,) = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
-    assert set(allow["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    statements = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
+    conditions = {s["Principal"]["Service"]: s.get("Condition") for s in statements}
+    assert conditions == {
+        "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        "events.amazonaws.com": None,  # a condition on the way from EventBridge to SNS is never met
+    }
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.org")
     (target,) = applied.account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]
