@@ -27,11 +27,12 @@ class Need(NamedTuple):
     context: tuple[tuple[str, str], ...] = ()
 
 
-class Uses(NamedTuple):
-    """A statement's action, by which the policy is counted."""
+class Right(NamedTuple):
+    """One right that the policy gives."""
 
     sid: str
     action: str
+    resource: str
 
 
 def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
@@ -55,14 +56,13 @@ def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
             raise LookupError(f"the program calls {other}: say here which right that needs")
 
 
-def allowing(policy: dict[str, Any], need: Need) -> Uses | None:
-    """The statement and its action that allow it; None: denied. Knows what our policies use, and nothing more."""
+def allowing(policy: dict[str, Any], need: Need) -> Right | None:
+    """The right that allows it; None: denied. Knows what our policies use, and nothing more."""
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow"
-        if any(fnmatchcase(need.resource, r) for r in _listed(statement["Resource"])) and _holds(statement, dict(need.context)):
-            for action in _listed(statement["Action"]):
-                if action == need.action:
-                    return Uses(statement["Sid"], action)
+        resource = next((r for r in _listed(statement["Resource"]) if fnmatchcase(need.resource, r)), None)
+        if resource and need.action in _listed(statement["Action"]) and _holds(statement, dict(need.context)):
+            return Right(statement["Sid"], need.action, resource)
     return None
 
 
@@ -117,8 +117,13 @@ def test_every_call_is_allowed(calls: list[dict[str, Any]], policy: dict[str, An
 
 
 def test_nothing_in_the_policy_is_unused(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
-    granted = {Uses(s["Sid"], action) for s in policy["Statement"] for action in _listed(s["Action"])}
-    assert granted == {allowing(policy, need) for need in _all_needs(calls, applied)}
+    given = {
+        Right(s["Sid"], action, resource)
+        for s in policy["Statement"]
+        for action in _listed(s["Action"])
+        for resource in _listed(s["Resource"])
+    }
+    assert given == {allowing(policy, need) for need in _all_needs(calls, applied)}
 
 
 DENIED = [

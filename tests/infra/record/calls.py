@@ -24,9 +24,8 @@ def runs(program: Program, api: SampleApi) -> None:
     program("run", AWS_LOSE_ANSWERS="1")
     program("run")
     launches[-1] = {**launches[-1], "date_utc": "some day"}  # rejected: its last good rows stay
-    year = launches[0]["date_utc"][:4]
-    kept = [launch for launch in launches if launch["date_utc"][:4] != year]  # a partition is left empty
-    api.set_launches(kept)
+    # Years that leave an empty partition in every table: failures in one, crew in the other.
+    api.set_launches([launch for launch in launches if launch["date_utc"][:4] not in ("2006", "2020")])
     program("run", "--accept-shrink")
     program.aws.client("s3").delete_object(Bucket=program.bucket, Key=program.keys("launches/")[0])
     program("verify", code=8)
