@@ -290,7 +290,7 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
     silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
     assert silent == {"no-success"}
     assert (alarms["no-success"]["Period"], alarms["no-success"]["EvaluationPeriods"]) == (3600, 4)
-    sections = set(re.findall(r"^## ([a-z-]+)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE))
+    sections = set(re.findall(r"^### ([a-z-]+)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE))
     assert sections == alarms.keys() | {"task-failed", "stale"}
 
 
