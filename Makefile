@@ -3,12 +3,14 @@ VENV   := .venv/bin/python
 READY  := .venv/up-to-date
 TOOLS  := build/tools
 PYTEST := $(VENV) -m pytest --numprocesses auto --dist worksteal
+INFRA  := build/infra
 FASTER := $(wildcard tests/unit tests/property)
-.PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose image lock audit clean
+.PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
+.PHONY: audit clean
 .SUFFIXES:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Make .venv with the package and its tools; costs nothing when up to date
 $(READY): requirements-dev.txt pyproject.toml tests/local/make-venv
@@ -50,14 +52,29 @@ test-compose: $(READY) ## Integration and end-to-end tests against the compose s
 image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
 	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app
 
+test-infra: $(READY) $(INFRA)/up-to-date ## Terraform: forms, refusals, an apply on an emulator (PYTHON_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL)
+	@command -v terraform >/dev/null || { echo "NOT TESTED: there is no terraform on PATH" >&2; case "$$CI" in ""|0|false) ;; *) false; esac; }
+	@cd tests/infra && ../../$(INFRA)/bin/python -m pytest $(ARGS)
+
+$(INFRA)/up-to-date: requirements-infra.txt
+	@$(PYTHON) -m venv --clear $(INFRA)
+	@$(INFRA)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r requirements-infra.txt
+	@touch $@
+
+image-push: ## Build the image for the environment that Terraform is set to, and push it, tagged with the git revision
+	@[ -z "$$(git status --porcelain)" ] || { echo "Commit first: the tag must say what is in the image" >&2; exit 1; }
+	@infra/image-push
+
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv
 	@for part in "" -dev; do $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make lock" $(ARGS) $${part:+--group dev} pyproject.toml -o requirements$$part.txt || exit 1; done
+	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" $(ARGS) requirements-infra.in -o requirements-infra.txt
 
-audit: $(TOOLS) ## Look for known vulnerabilities in the pinned packages
+audit: $(TOOLS) ## Look for known vulnerabilities in the pinned packages, the image's and the tools
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install pip-audit
-	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt
 
 $(TOOLS): | $(READY)
 	@$(VENV) -m venv $@

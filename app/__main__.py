@@ -20,7 +20,19 @@ from app import cli, doctor, initdb, pipeline
 from app.console import TerminalView, show_checks, show_frame, show_plan, show_report, show_run, show_runs
 from app.derive import read_files
 from app.edges import Edges
-from app.errors import GateRefused, LakeError, LockHeld, PipelineError, SettingsError, StoresDisagree, Unhealthy, some
+from app.errors import (
+    DeadlineExceeded,
+    GateRefused,
+    LakeError,
+    LockHeld,
+    PipelineError,
+    SettingsError,
+    SourceError,
+    StoresDisagree,
+    Unhealthy,
+    WarehouseError,
+    some,
+)
 from app.interrupt import Interrupts
 from app.lake import S3Lake
 from app.reconcile import Limits
@@ -37,6 +49,8 @@ _ROWS_SHOWN = 5
 _NAMED = 10
 _MEASURED = ("run", "verify", "replay")
 _LOOKING = ("doctor", "runs", "report")  # these change no data, and leave no log stream
+_LAST_WORDS_S = 4  # for what a failed run still writes into pipeline_runs
+_SHOW_TIMEOUT_S = 5
 
 
 def main() -> NoReturn:
@@ -115,6 +129,7 @@ class _Command:
                 self._work(Path(spool))
         except PipelineError as error:
             self.interrupts.ignore()
+            self._name_target(error)
             return self._failed(error.stage, blotted(str(error), self.settings.secrets), error.exit_code)
         except BrokenPipeError:
             self.interrupts.ignore()
@@ -158,10 +173,7 @@ class _Command:
             elif command == "report":
                 self._write_report(lake, warehouse)
             else:
-                head = self._publish(edges, spool)
-                self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
-                self._show_report()
-                self._show_frames(head)
+                self._show_published(self._publish(edges, spool))
 
     def _publish(self, edges: Edges, spool: Path) -> pipeline.Head:
         folder = spool / self.run.id
@@ -172,6 +184,12 @@ class _Command:
             self.interrupts.ignore()
             self._record_failure(edges.warehouse, error)
             raise
+
+    def _show_published(self, head: pipeline.Head) -> None:
+        self.interrupts.ignore()  # published and recorded: what is still to come is for the eye
+        self._show_report()
+        with self.interrupts.at_most(_SHOW_TIMEOUT_S):
+            self._show_frames(head)
 
     def _limits(self) -> Limits:
         settings, request = self.settings, self.request
@@ -218,9 +236,7 @@ class _Command:
             self.report.replayed = [*self.replayed, {"replayed_run_id": manifest.run_id, **_summary(self.report)}]
             self.replayed = self.report.replayed
         assert head  # there was something to replay
-        self.interrupts.ignore()
-        self._show_report()
-        self._show_frames(head)
+        self._show_published(head)
 
     def _to_replay(self, archive: S3Lake) -> Iterator[Manifest]:
         """What was received by the runs that were asked for, as a manifest each."""
@@ -324,12 +340,25 @@ class _Command:
         """Write into pipeline_runs how the run ended, as far as that can still be reached."""
         if isinstance(error, LockHeld):
             return  # the table is the other run's at this time
+        self._name_target(error)
         self.report.state = "merged" if self.report.state == "merged" else "failed"
         self.report.error = blotted(str(error), self.settings.secrets)
         try:
-            warehouse.finish(self.report)
+            with self.interrupts.at_most(_LAST_WORDS_S):
+                warehouse.finish(self.report)
         except PipelineError as second:
             self.tell.event(f"pipeline_runs was not updated: {second}")
+
+    def _name_target(self, error: BaseException) -> None:
+        """Say of a run that took too long what it was waiting for."""
+        s = self.settings
+        targets = {
+            SourceError.exit_code: self.source.url,
+            LakeError.exit_code: f"s3://{s.s3_bucket}/{s.s3_prefix}",
+            WarehouseError.exit_code: f"{s.mysql_user}@{s.mysql_host}:{s.mysql_port}/{s.mysql_database}",
+        }
+        if isinstance(error, DeadlineExceeded) and error.exit_code in targets:
+            error.hint = f"it was waiting for {targets[error.exit_code]}"
 
     def _failed(self, stage: str, message: str, code: int) -> int:
         self.report.error = message
@@ -363,7 +392,7 @@ class _Command:
                 some = frame(head(name, _ROWS_SHOWN))
             except PipelineError as error:
                 self.tell.warn(f"rows of {name} can't be shown: {error}")
-                continue
+                return
             rows = self.report.rows.get(name, 0)
             if self.view:
                 show_frame(self.console, name, some, rows)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.doctor import Check
@@ -38,19 +38,21 @@ _SHOWN_COLUMNS = {
 
 
 class TerminalView:
-    """Shows the stage at work in one moving line, warnings above it."""
+    """Shows the stage at work as a moving bar, warnings above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._status: Status | None = None
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task: TaskID | None = None
 
-    def stage(self, name: str, detail: str) -> None:
-        """A stage began, or moved."""
+    def stage(self, name: str, detail: str, done: int = 0, total: int | None = None) -> None:
+        """A stage began, or moved; without a total the bar only shows that it does."""
         text = f"{name} [dim]{escape(detail)}[/]" if detail else name
-        if self._status is None:
-            self._status = self._console.status(text)
-            self._status.start()
-        self._status.update(text)
+        if self._task is None:
+            self._task = self._progress.add_task(text)
+            self._progress.start()
+        self._progress.update(self._task, description=text, completed=done, total=total)
 
     def warning(self, message: str) -> None:
         """Something to look at."""
@@ -58,9 +60,8 @@ class TerminalView:
 
     def close(self) -> None:
         """The moving line is over."""
-        if self._status:
-            self._status.stop()
-            self._status = None
+        if self._task is not None:
+            self._progress.stop()
 
 
 def show_report(console: Console, report: RunReport) -> None:

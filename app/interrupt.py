@@ -2,10 +2,14 @@
 
 import contextlib
 import signal
+import traceback
 from collections.abc import Iterator
 from types import FrameType
 
-from app.errors import DeadlineExceeded, PipelineError, Stopped
+from app.errors import DeadlineExceeded, LakeError, PipelineError, SourceError, Stopped, WarehouseError
+
+# Whose fault it is when the time runs out: the system whose adapter is at work.
+_ADAPTERS = {"app.sources.http": SourceError, "app.lake": LakeError, "app.mysql": WarehouseError}
 
 
 class Interrupts:
@@ -13,6 +17,7 @@ class Interrupts:
 
     def __init__(self, timeout_s: int) -> None:
         self._timeout_s = timeout_s
+        self._late = f"the run took over RUN_TIMEOUT_S, {timeout_s} s"
         self._held = False
         self._pending: PipelineError | None = None
 
@@ -30,6 +35,17 @@ class Interrupts:
             signal.signal(number, signal.SIG_IGN)
 
     @contextlib.contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """A stretch after `ignore` that has a time limit of its own. Raises DeadlineExceeded."""
+        self._late = f"it took over {seconds:g} s"
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._pending = None
+
+    @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """A stretch that must not be cut in two, as the commit; what arrived meanwhile is raised after it."""
         self._held = True
@@ -44,12 +60,21 @@ class Interrupts:
         if self._pending and not self._held:
             raise self._pending
 
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGALRM:
-            error: PipelineError = DeadlineExceeded(f"the run took over RUN_TIMEOUT_S, {self._timeout_s} s")
+            error: PipelineError = DeadlineExceeded(self._late)
+            error.exit_code = _waited_for(frame)
         else:
             error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
         self._pending = self._pending or error
         # Again each second, whatever it was: a library may take the exception for a fault of its own and go on.
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         self.check()
+
+
+def _waited_for(frame: FrameType | None) -> int:
+    """The exit code of the innermost adapter that was interrupted; the program's own where there is none."""
+    for found, _ in traceback.walk_stack(frame):
+        if adapter := _ADAPTERS.get(found.f_globals["__name__"]):
+            return adapter.exit_code
+    return DeadlineExceeded.exit_code

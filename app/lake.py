@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from pydantic import ValidationError
 
 from app.errors import LakeError
@@ -48,6 +49,13 @@ CONNECTIONS = 8
 _ROW_GROUP_ROWS = 100_000
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_ALWAYS = {
+    "GetObject": ("ETag", "ContentLength"),
+    "HeadObject": ("ETag", "Metadata"),
+    "PutObject": ("ETag",),
+    "ListObjectsV2": ("IsTruncated",),
+}
+_OTHER_REGION = "the bucket is in another region than AWS_DEFAULT_REGION"
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404"}
 
 
@@ -328,11 +336,17 @@ class S3Lake:
         if action != "ListObjectsV2":
             arguments["Key"] = self._prefix + key
         try:
-            return call(Bucket=self._bucket, **arguments)  # type: ignore[operator]
+            answer = call(Bucket=self._bucket, **arguments)  # type: ignore[operator]
         except NoCredentialsError as error:
             raise LakeError(f"{action} on {self._url(key)}: no AWS credentials", hint="give the task a role") from error
-        except (ClientError, BotoCoreError, ValueError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError, ValueError) as error:
             raise LakeError(f"{action} on {self._url(key)}: {error}", hint=_hint(error)) from error
+        except RecursionError as error:  # how botocore ends when it is redirected and is told no region
+            raise LakeError(f"{action} on {self._url(key)}: redirected for ever", hint=_OTHER_REGION) from error
+        # Cut within its headers, an answer passes for one without the rest of them, and without a body.
+        if missing := [name for name in _ALWAYS.get(action, ()) if name not in answer]:
+            raise LakeError(f"{action} on {self._url(key)}: the answer was cut short, it has no {missing[0]}")
+        return answer
 
     def _url(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
@@ -347,6 +361,6 @@ def _hint(error: Exception) -> str:
     return {
         "AccessDenied": "grant this action on this key to the task role",
         "NoSuchBucket": "S3_BUCKET names no bucket",
-        "PermanentRedirect": "the bucket is in another region than AWS_DEFAULT_REGION",
+        "PermanentRedirect": _OTHER_REGION,
         "SlowDown": "S3 throttled every attempt",
     }.get(code, "")

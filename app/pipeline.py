@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -288,13 +288,13 @@ def _write(
 
 
 def _results(
-    writing: Iterable["Future[tuple[PartitionKey, WrittenFile, Content]]"], tell: Telemetry
+    writing: list["Future[tuple[PartitionKey, WrittenFile, Content]]"], tell: Telemetry
 ) -> dict[PartitionKey, tuple[WrittenFile, Content]]:
     written = {}
     for future in writing:
         key, file, content = future.result()
         written[key] = (file, content)
-        tell.progress(f"{len(written)} partitions")
+        tell.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
     return written
 
 

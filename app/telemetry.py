@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
@@ -22,10 +23,11 @@ from app.schema import TABLES
 _MAX_CHARS = 8_000  # of one text in a line
 _MAX_BYTES = 200_000  # of a line: CloudWatch takes 256 KiB, and what is cut in the middle is no JSON
 _LEAST_SECRET_CHARS = 4  # a shorter one would garble every line and protect nothing
+_OPEN_TIMEOUT_S = 6.0
 _CLOSE_TIMEOUT_S = 8.0
 NAMESPACE = "SpacexPipeline"
 
-# Whose fault it is when the time runs out: the system that the stage waits for.
+# Whose fault it is when the time runs out while other threads work: the system that the stage waits for.
 _STAGE_EXIT_CODES = {
     "extract": 3,
     "archive": 5,
@@ -33,9 +35,9 @@ _STAGE_EXIT_CODES = {
     "put": 5,
     "manifest": 5,
     "raw": 5,
-    "init-db": 6,
-    "lock": 6,
-    "prepare": 6,
+    "prove": 5,
+    "history": 5,
+    "compare": 5,
     "merge": 6,
     "commit": 6,
 }
@@ -44,7 +46,7 @@ _STAGE_EXIT_CODES = {
 class View(Protocol):
     """A terminal that shows how a run goes on."""
 
-    def stage(self, name: str, detail: str) -> None: ...
+    def stage(self, name: str, detail: str, done: int = 0, total: int | None = None) -> None: ...
     def warning(self, message: str) -> None: ...
 
 
@@ -86,18 +88,18 @@ class Telemetry:
                 self._interrupts.check()
         except PipelineError as error:
             error.stage = error.stage or name
-            if isinstance(error, DeadlineExceeded) and name in _STAGE_EXIT_CODES and error.exit_code == 1:
-                error.exit_code = _STAGE_EXIT_CODES[name]
+            if isinstance(error, DeadlineExceeded) and error.exit_code == 1:
+                error.exit_code = _STAGE_EXIT_CODES.get(name, 1)
             raise
         finally:
             self._stages.pop()
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + time.monotonic() - started
         self.event(f"{name} done", stage=name, seconds=round(self.stage_seconds[name], 3), **counts)
 
-    def progress(self, detail: str) -> None:
-        """Something moved inside the stage; shown on a terminal only."""
+    def progress(self, detail: str, done: int = 0, total: int | None = None) -> None:
+        """Something moved inside the stage, so far of so much where that is known; shown on a terminal only."""
         if self._view and self._stages:
-            self._view.stage(self._stages[-1], detail)
+            self._view.stage(self._stages[-1], detail, done, total)
 
     def event(self, message: str, level: int = logging.INFO, /, **fields: Any) -> None:
         """One line."""
@@ -189,22 +191,13 @@ def cloudwatch(
     if not group:
         yield
         return
-    import boto3  # only where it is used: a run without CloudWatch does not pay for it
-    import watchtower
-    from botocore.config import Config
-
+    made: Future[logging.Handler] = Future()
+    # In a thread, since a service that answers byte by byte outlasts every timeout of the client's.
+    threading.Thread(target=_make_handler, args=(made, group, run_id, region), daemon=True).start()
     try:
-        client = boto3.client(
-            "logs",
-            region_name=region,
-            config=Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 1}),
-        )
-        # The group is Terraform's: creating it would need rights that the job shall not have.
-        handler = watchtower.CloudWatchLogHandler(
-            log_group_name=group, log_stream_name=run_id, boto3_client=client, create_log_group=False, send_interval=5
-        )
+        handler = made.result(_OPEN_TIMEOUT_S)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with logging, the run goes on
-        warn(f"no logs will reach CloudWatch group {group}: {error}")
+        warn(f"no logs will reach CloudWatch group {group}: {str(error) or 'it does not answer'}")
         yield
         return
     handler.setFormatter(JsonFormatter(secrets))
@@ -232,6 +225,27 @@ def cloudwatch(
         python_warnings.removeFilter(delivered)
         if lost:
             warn(f"CloudWatch group {group} did not take every line: {lost[0]}")
+
+
+def _make_handler(made: "Future[logging.Handler]", group: str, run_id: str, region: str | None) -> None:
+    import boto3  # only where it is used: a run without CloudWatch does not pay for it
+    import watchtower
+    from botocore.config import Config
+
+    try:
+        client = boto3.client(
+            "logs",
+            region_name=region,
+            config=Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 1}),
+        )
+        # The group is Terraform's: creating it would need rights that the job shall not have.
+        handler = watchtower.CloudWatchLogHandler(
+            log_group_name=group, log_stream_name=run_id, boto3_client=client, create_log_group=False, send_interval=5
+        )
+    except Exception as error:  # noqa: BLE001  # raised again where the result is asked for
+        made.set_exception(error)
+    else:
+        made.set_result(handler)
 
 
 def print_metrics(report: RunReport, environment: str, now: datetime, *, of_run: bool) -> None:

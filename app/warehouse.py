@@ -27,6 +27,8 @@ _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
 _UNKNOWN_TABLE = 1146
 _FINISH_TIMEOUT_S = 5.0
+_COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
+_LOOK_TIMEOUT_S = 3.0
 
 
 def lock_name(database: str) -> str:
@@ -312,21 +314,23 @@ class MysqlWarehouse:
     def commit(self, run: Run) -> None:
         """Commit; when the answer is lost, look whether it happened before anything is said."""
         self.check_lock()
+        self._session.hurry(_COMMIT_TIMEOUT_S)
         try:
             self._session.commit()
         except pymysql.MySQLError as error:
             if not self._was_committed(run):
                 raise WarehouseError(f"COMMIT failed: {error}", hint="it was rolled back; run again") from error
+        self._session.hurry(self._settings.run_timeout_s)
 
     def _was_committed(self, run: Run) -> bool:
         self._session.close()
         try:
-            self._session = Session(self._settings, timeout_s=self._settings.run_timeout_s)
+            self._session = Session(self._settings, timeout_s=_LOOK_TIMEOUT_S)
         except WarehouseError as error:
             message = f"the answer to COMMIT was lost, and so it is not known whether it happened: {error}"
             raise WarehouseError(message, hint="the next run finds out and repairs") from error
         # The server frees the old session's lock only when its transaction has ended one way or the other.
-        if self._session.query("SELECT GET_LOCK(%s, 10)", [self._lock_name]) != [(1,)]:
+        if self._session.query("SELECT GET_LOCK(%s, 2)", [self._lock_name]) != [(1,)]:
             raise WarehouseError("the answer to COMMIT was lost and the lock with it", hint="the next run repairs it")
         return bool(self._session.query("SELECT 1 FROM `pipeline_runs` WHERE `run_id` = %s AND `state` = 'merged'", [run.id]))
 

@@ -101,6 +101,9 @@ resource "aws_db_instance" "main" {
   skip_final_snapshot       = !var.db_final_snapshot
   final_snapshot_identifier = "${local.name}-final-${formatdate("YYYYMMDDhhmmss", terraform_data.created.output)}"
 
+  # What a person has looked at in the plan happens then and there; left for the maintenance window, a new engine version would still
+  # hold the old parameter group when that is to be deleted.
+  apply_immediately               = true
   auto_minor_version_upgrade      = true
   allow_major_version_upgrade     = true # only a change of db_engine_version asks for one
   enabled_cloudwatch_logs_exports = local.db_logs

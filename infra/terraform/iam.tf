@@ -24,9 +24,21 @@ data "aws_iam_policy_document" "assume" {
 
 data "aws_iam_policy_document" "task" {
   statement {
-    sid       = "ReadLake"
+    sid       = "ReadPartitions"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = [for p in concat(local.table_prefixes, [local.raw_prefix, local.manifest_prefix]) : "${aws_s3_bucket.lake.arn}/${p}*"]
+    resources = [for p in local.table_prefixes : "${aws_s3_bucket.lake.arn}/${p}*"]
+  }
+
+  statement {
+    sid       = "ReadRawAsNamedByTheManifest"
+    actions   = ["s3:GetObjectVersion"]
+    resources = ["${aws_s3_bucket.lake.arn}/${local.raw_prefix}*"]
+  }
+
+  statement {
+    sid       = "ReadManifests"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.lake.arn}/${local.manifest_prefix}*"]
   }
 
   statement {

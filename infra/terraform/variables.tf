@@ -53,7 +53,7 @@ variable "kms_key_arn" {
 # --- network ------------------------------------------------------------------------------------------------------------
 
 variable "egress" {
-  description = "How tasks reach the public API: nat (private subnets, one NAT gateway) or public (public subnets, an address a task, nothing reaches in)."
+  description = "How tasks reach the public API: nat (private subnets, one NAT gateway: 37 USD a month and more with traffic) or public (public subnets, an address a task, nothing reaches in: 0.15 USD)."
   type        = string
   default     = "nat"
 

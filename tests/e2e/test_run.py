@@ -129,7 +129,7 @@ def test_a_log_service_that_is_away_changes_nothing(image: Image, sample: str, f
     answer = "*:status=403" if fault == "denied" else "*:hang_s=300"
     with sample_api(f"container:{sample}", "--fault", answer, port=8001):
         began = time.monotonic()
-        ended = image("run", AWS_ENDPOINT_URL_LOGS=address)
+        ended = image("run", AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=address)
         assert time.monotonic() - began < 30
     assert any(line["message"] == "run published" for line in ended.lines)
     assert f"CloudWatch group {image.environment['LOG_GROUP']} did not take every line: " in ended.lines[-1]["message"]

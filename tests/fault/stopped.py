@@ -34,11 +34,11 @@ _processes.set_forkserver_preload(["__main__", __name__])
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a run ends: before or after the effect, by an exception or by SIGKILL."""
+    """Where a run ends: before or after the effect, by an exception, by SIGKILL, or by SIGTERM as soon as it can."""
 
     effect: str
     when: Literal["before", "after"]
-    how: Literal["exception", "kill"]
+    how: Literal["exception", "kill", "term"]
 
 
 def run_stopped(environment: Mapping[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> int:
@@ -125,6 +125,9 @@ class _Watch:
         if self._stop and (self._stop.effect, self._stop.when) == (effect, when):
             if self._stop.how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self._stop.how == "term":
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             raise RuntimeError("stopped by the test")
 
 

@@ -5,21 +5,17 @@ as it is after a good run, and the next run leaves both as one good run does, to
 """
 
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import pytest
 
 from tests.fault.stopped import Stop
-from tests.fault.world import AFTER, BEFORE, State, World, new_world, pattern_of
+from tests.fault.world import AFTER, BEFORE, WORLDS, State, World, new_world, pattern_of, side_by_side
 from tests.services import AwsEndpoint, Login
 from tests.services.proxy import Proxy
 from tests.services.server import HOST
 
-_WORLDS = 3  # at work side by side: most of a run is waiting
 Way = Callable[[World, str], bool]
 """Runs the program with a fault at an effect; false when the run had no such effect."""
 
@@ -60,31 +56,6 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def worlds(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
-    """Worlds that hold what a good run published before."""
-    folder = tmp_path_factory.mktemp("worlds")
-    with ExitStack() as stack:
-        found = [stack.enter_context(new_world(mysql, aws, folder / str(i))) for i in range(_WORLDS)]
-        for world in found:
-            assert world.run_forked() == 0, world.last_line
-        yield found
-
-
-@pytest.fixture(scope="module")
-def good(worlds: list[World]) -> tuple[State, State, list[str]]:
-    """The state before, the one after a good run, and the effects of that run."""
-    world = worlds[0]
-    before = world.state()
-    world.api.set("launches", AFTER)
-    assert world.run_forked() == 0, world.last_line
-    effects, after = world.effects, world.state()
-    world.api.set("launches", BEFORE)
-    assert world.run_forked() == 0, world.last_line
-    assert world.state() == before  # the way back, on which every case relies
-    return before, after, effects
-
-
 def test_the_effects_are_those_that_the_design_names(good: tuple[State, State, list[str]]) -> None:
     effects = good[2]
     for named in (
@@ -114,7 +85,7 @@ def test_a_fault_at_any_effect_is_repaired_by_the_next_run(
         assert world.run_forked() == 0, world.last_line
         assert world.state() == after
 
-    failures = _side_by_side(worlds, effects, one)
+    failures = side_by_side(worlds, effects, one)
     assert not failures, "\n\n".join(failures)
 
 
@@ -137,27 +108,5 @@ def test_a_fault_in_the_first_run_of_all_is_repaired_by_the_next(
             assert world.run_forked() == 0, world.last_line
             assert world.state() == before
 
-    failures = _side_by_side([world] * _WORLDS, effects, one)
+    failures = side_by_side([world] * WORLDS, effects, one)
     assert not failures, "\n\n".join(failures)
-
-
-def _side_by_side(worlds: list[World], effects: list[str], one: Callable[[World, str], None]) -> list[str]:
-    """Every effect tried in one of the worlds; what went wrong, by effect."""
-    left: SimpleQueue[str] = SimpleQueue()
-    for effect in effects:
-        left.put(effect)
-
-    def work(world: World) -> list[str]:
-        failures: list[str] = []
-        while True:
-            try:
-                effect = left.get_nowait()
-            except Empty:
-                return failures
-            try:
-                one(world, effect)
-            except AssertionError as error:
-                failures.append(f"{effect}: {error}")
-
-    with ThreadPoolExecutor(len(worlds)) as pool:
-        return [failure for found in pool.map(work, worlds) for failure in found]

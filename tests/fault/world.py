@@ -3,9 +3,11 @@
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from tests.fault.stopped import Stop, run_stopped
@@ -14,6 +16,7 @@ from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, create_database, drop_database
 
 State = dict[str, Any]
+WORLDS = 3  # at work side by side: most of a run is waiting
 
 ROCKET = {"id": "r1", "name": "Rocket"}
 PAYLOADS = [{"id": f"p{i}", "name": f"Payload {i}", "mass_kg": 100.5 * i, "orbit": "LEO"} for i in range(1, 5)]
@@ -61,9 +64,10 @@ class World(Program):
         self.api = api
         self.folder = folder
 
-    def run_forked(self, stop: Stop | None = None, **settings: str) -> int:
+    def run_forked(self, stop: Stop | None = None, *, arguments: Sequence[str] = (), **settings: str) -> int:
         """One run, perhaps stopped; its exit code."""
-        return run_stopped({**self.environment, **settings}, ["run"], self.folder / "output", self.folder / "effects", stop)
+        environment = {**self.environment, **settings}
+        return run_stopped(environment, ["run", *arguments], self.folder / "output", self.folder / "effects", stop)
 
     @property
     def effects(self) -> list[str]:
@@ -140,3 +144,25 @@ def pattern_of(effect: str, world: World) -> bytes:
     if kind in methods:
         return b"^" + found.replace("=", "(=|%3D)").encode()  # as a URL may have it
     return rb"^...\0\x03" + found.replace(r"\ ", r"\s+").encode()
+
+
+def side_by_side(worlds: list[World], effects: list[str], one: Callable[[World, str], None]) -> list[str]:
+    """Every effect tried in one of the worlds; what went wrong, by effect."""
+    left: SimpleQueue[str] = SimpleQueue()
+    for effect in effects:
+        left.put(effect)
+
+    def work(world: World) -> list[str]:
+        failures: list[str] = []
+        while True:
+            try:
+                effect = left.get_nowait()
+            except Empty:
+                return failures
+            try:
+                one(world, effect)
+            except AssertionError as error:
+                failures.append(f"{effect}: {error}")
+
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        return [failure for found in pool.map(work, worlds) for failure in found]

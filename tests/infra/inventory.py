@@ -26,7 +26,6 @@ _KINDS: list[tuple[str, str, str, str | None]] = [
     ("rds", "describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName"),
     ("secretsmanager", "list_secrets", "SecretList", "Name"),
     ("ecr", "describe_repositories", "repositories", "repositoryName"),
-    ("ecs", "list_clusters", "clusterArns", None),
     ("ecs", "list_task_definitions", "taskDefinitionArns", None),
     ("scheduler", "list_schedules", "Schedules", "Name"),
     ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
@@ -46,8 +45,11 @@ def inventory(account: Account) -> dict[str, list[str]]:
     found = {f"{service} {answer}": _names(account.client(service), op, answer, name) for service, op, answer, name in _KINDS}
     ec2 = account.client("ec2")
     living: Callable[[dict[str, Any]], bool] = lambda item: item["State"] not in ("deleted", "deleting")  # noqa: E731
+    ecs = account.client("ecs")
+    clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
     nats, endpoints = ec2.describe_nat_gateways()["NatGateways"], ec2.describe_vpc_endpoints()["VpcEndpoints"]
     return found | {
+        "ecs clusters": [c["clusterName"] for c in clusters if c["status"] != "INACTIVE"],  # how ECS deletes one
         "ec2 NatGateways": sorted(n["NatGatewayId"] for n in nats if living(n)),
         "ec2 VpcEndpoints": sorted(e["VpcEndpointId"] for e in endpoints if living(e)),
     }

@@ -1,6 +1,7 @@
 """What an apply really made, as the account's own API tells it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -282,25 +283,25 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
         "database-storage", "database-cpu", "database-connections",
     }  # fmt: skip
     for name, alarm in alarms.items():
-        assert alarm["AlarmDescription"].endswith(f"#{name}")
+        assert alarm["AlarmDescription"].endswith(f" docs/runbook.md#{name}")
         assert alarm["AlarmActions"] == alarm["OKActions"] == [applied.outputs["alerts_topic_arn"]]
         assert alarm["ActionsEnabled"] is True
         assert alarm["Period"] * alarm["EvaluationPeriods"] <= 7 * 86_400
     silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
     assert silent == {"no-success"}
     assert (alarms["no-success"]["Period"], alarms["no-success"]["EvaluationPeriods"]) == (3600, 4)
-    runbook = REPOSITORY / "docs/runbook.md"
-    if runbook.exists():
-        sections = {
-            line.lstrip("# ").strip().lower().replace(" ", "-") for line in runbook.read_text().splitlines() if line[:1] == "#"
-        }
-        assert alarms.keys() | {"task-failed"} <= sections
+    sections = set(re.findall(r"^### ([a-z-]+)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE))
+    assert sections == alarms.keys() | {"task-failed", "stale"}
 
 
 def test_alarms_and_the_rule_may_publish_and_somebody_listens(applied: Applied) -> None:
     sns, topic = applied.account.client("sns"), applied.outputs["alerts_topic_arn"]
-    (allow,) = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
-    assert set(allow["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    statements = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
+    conditions = {s["Principal"]["Service"]: s.get("Condition") for s in statements}
+    assert conditions == {
+        "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        "events.amazonaws.com": None,  # a condition on the way from EventBridge to SNS is never met
+    }
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.org")
     (target,) = applied.account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]

@@ -1,20 +1,21 @@
 """The program's own calls against its policy: each is allowed, and nothing in the policy is unused.
 
-AWS_CALLS names the calls of an end-to-end run, recorded by record/sitecustomize.py; without it those of calls.jsonl count,
-which are what the code was read to make.
+The calls are those of end-to-end runs, made and recorded here (record/calls.py).
 """
 
 import json
 import os
+import re
+import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from environment import Applied
+from environment import REPOSITORY, Applied, missing
 
-EXPECTED = Path(__file__).with_name("calls.jsonl")
+PROGRAM_S_PYTHON = REPOSITORY / ".venv/bin/python"
 LOGS = "arn:aws:logs:us-east-1:123456789012:log-group"
 
 
@@ -26,11 +27,12 @@ class Need(NamedTuple):
     context: tuple[tuple[str, str], ...] = ()
 
 
-class Uses(NamedTuple):
-    """A statement's action, by which the policy is counted."""
+class Right(NamedTuple):
+    """One right that the policy gives."""
 
     sid: str
     action: str
+    resource: str
 
 
 def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
@@ -54,14 +56,13 @@ def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
             raise LookupError(f"the program calls {other}: say here which right that needs")
 
 
-def allowing(policy: dict[str, Any], need: Need) -> Uses | None:
-    """The statement and its action that allow it; None: denied. Knows what our policies use, and nothing more."""
+def allowing(policy: dict[str, Any], need: Need) -> Right | None:
+    """The right that allows it; None: denied. Knows what our policies use, and nothing more."""
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow"
-        if any(fnmatchcase(need.resource, r) for r in _listed(statement["Resource"])) and _holds(statement, dict(need.context)):
-            for action in _listed(statement["Action"]):
-                if action == need.action:
-                    return Uses(statement["Sid"], action)
+        resource = next((r for r in _listed(statement["Resource"]) if fnmatchcase(need.resource, r)), None)
+        if resource and need.action in _listed(statement["Action"]) and _holds(statement, dict(need.context)):
+            return Right(statement["Sid"], need.action, resource)
     return None
 
 
@@ -78,17 +79,17 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The calls of a file; an empty one proves nothing."""
-    calls = [json.loads(line) for line in path.read_text().splitlines()]
-    assert calls, f"{path} holds no call"
-    return calls
-
-
 @pytest.fixture(scope="module")
-def calls() -> list[dict[str, Any]]:
-    """Recorded, or those that are expected."""
-    return read(Path(os.environ.get("AWS_CALLS", EXPECTED)))
+def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What the program called, from its first run to its last."""
+    if not PROGRAM_S_PYTHON.exists():
+        missing("the program's own environment (make setup)")
+    file: Path = tmp_path_factory.mktemp("calls") / "calls.jsonl"
+    command = [str(PROGRAM_S_PYTHON), "-m", "tests.infra.record.calls", str(file)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +106,24 @@ def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
         yield from needs(call, applied.outputs["bucket"], "/spacex-pipeline/prod/run")
 
 
+def test_every_call_that_the_code_knows_was_made(calls: list[dict[str, Any]]) -> None:
+    """A call that no recorded run makes would go unseen below."""
+    known = set(re.findall(r'"(\w+)": self\._s3\.', (REPOSITORY / "app/lake.py").read_text()))
+    assert {c["operation"] for c in calls if c["service"] == "s3"} == known
+
+
 def test_every_call_is_allowed(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
     assert {need for need in _all_needs(calls, applied) if not allowing(policy, need)} == set()
 
 
 def test_nothing_in_the_policy_is_unused(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
-    granted = {Uses(s["Sid"], action) for s in policy["Statement"] for action in _listed(s["Action"])}
-    assert granted == {allowing(policy, need) for need in _all_needs(calls, applied)}
+    given = {
+        Right(s["Sid"], action, resource)
+        for s in policy["Statement"]
+        for action in _listed(s["Action"])
+        for resource in _listed(s["Resource"])
+    }
+    assert given == {allowing(policy, need) for need in _all_needs(calls, applied)}
 
 
 DENIED = [

@@ -84,15 +84,18 @@ def test_a_group_that_nobody_made_is_not_made(program: Program) -> None:
     assert program.aws.client("logs").describe_log_groups(logGroupNamePrefix="/nobody")["logGroups"] == []
 
 
-@pytest.mark.parametrize("fault", [Fault(status=403), Fault(status=500), Fault(reset=True), Fault(hang_s=60)], ids=str)
+AWAY = {"denied": Fault(status=403), "broken": Fault(status=500), "cut off": Fault(reset=True), "silent": Fault(hang_s=60)}
+
+
+@pytest.mark.parametrize("fault", AWAY)
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_service_that_refuses_or_hangs_changes_no_outcome(program: Program, api: SampleApi, fault: Fault, code: int) -> None:
+def test_a_service_that_refuses_or_hangs_changes_no_outcome(program: Program, api: SampleApi, fault: str, code: int) -> None:
     """Told once on the console, within a bounded time, whether the run itself is good or not."""
     if code:
         api.fault("launches", Fault(body="html"))
-    with SampleApi(faults={"*": fault}) as away:
+    with SampleApi(faults={"*": AWAY[fault]}) as away:
         began = time.monotonic()
-        ended = program("run", code=code, LOG_GROUP="/away", AWS_ENDPOINT_URL_LOGS=away.url)
+        ended = program("run", code=code, LOG_GROUP="/away", AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=away.url)
         assert time.monotonic() - began < 20
         assert away.requests
     told = [line["message"] for line in ended.lines if "CloudWatch" in line["message"]]

@@ -24,6 +24,7 @@ def test_first_run_publishes_every_launch_to_both_stores(program: Program) -> No
         "launch_payloads": 222,
         "launch_failures": 5,
         "launch_crew": 30,
+        "launch_changes": 0,
     }
     launches = program.in_mysql("launches")
     years = {row["launch_year"] for row in launches}
@@ -220,6 +221,7 @@ def test_recorded_answers_come_out_whole(program: Program, recorded_data: Path) 
         "launch_payloads": 222,
         "launch_failures": 5,
         "launch_crew": 30,
+        "launch_changes": 0,
     }
     launches = program.in_mysql("launches")
     assert sum(row["payload_mass_kg"] or 0 for row in launches) == pytest.approx(1_312_988.55)

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from tests.services.server import HOST
 
 
-def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
+def make_certificates(directory: Path, *, expired: bool = False) -> tuple[Path, Path, Path]:
     """Write an authority's certificate, a server's certificate signed by it, and the server's key."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority, server = _name("throw-away authority"), _name("throw-away server")
@@ -37,7 +37,7 @@ def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
         .sign(authority_key, hashes.SHA256())
     )
     certificate = (
-        _certificate(server, authority, server_key.public_key())
+        _certificate(server, authority, server_key.public_key(), expired=expired)
         .add_extension(names, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(authority_key, hashes.SHA256())
@@ -58,8 +58,10 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, expired: bool = False
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC) - dt.timedelta(days=7 if expired else 0)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

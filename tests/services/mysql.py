@@ -179,6 +179,7 @@ class MysqlServer(Server):
             f"--bind-address={HOST}",
             "--socket=mysql.sock",  # in the data directory: a path from the root may be longer than a socket's may be
             "--pid-file=mysql.pid",
+            f"--tmpdir={self.directory}",  # a MariaDB that starts removes what others have in a common one
             f"--init-file={self.directory / 'admin.sql'}",
             "--skip-name-resolve",
             "--local-infile=ON",

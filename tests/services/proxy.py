@@ -24,7 +24,9 @@ class Trouble:
     hole: bool = False  # everything sent is taken, nothing ever comes back
     drip_s: float = 0.0  # pause after each byte of an answer
     reset_after: int | None = None  # bytes of an answer that arrive before the connection is reset
+    cut_after: int | None = None  # the same, but it is closed as if that were all
     answer: bytes = b""  # instead of the server's: for each request this, and the connection is closed
+    file: bytes = b""  # MySQL: the answer is a request for this file; what then comes is kept in `taken`
 
 
 class Proxy:
@@ -34,8 +36,11 @@ class Proxy:
     what passes, `mysql` tells clients that the server has no TLS; `tls` makes the proxy speak TLS to them itself.
     """
 
-    def __init__(self, host: str, port: int, *, mysql: bool = False, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, *, mysql: bool = False, tls: ssl.SSLContext | None = None, listen: str = HOST
+    ) -> None:
         self._target = (host, port)
+        self._host = listen
         self._mysql = mysql
         self._tls = tls
         self._trouble: Trouble | None = None
@@ -43,16 +48,17 @@ class Proxy:
         self._losing: re.Pattern[bytes] | None = None
         self._left = 0
         self.lost = 0
+        self.taken = b""
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._listener = socket.create_server((HOST, 0), backlog=128)
+        self._listener = socket.create_server((listen, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
 
     @property
     def url(self) -> str:
         """The address for clients of HTTP."""
-        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
+        return f"http{'s' if self._tls else ''}://{self._host}:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -73,6 +79,11 @@ class Proxy:
     def lose(self, pattern: bytes, times: int = 1) -> None:
         """Let so many requests that match have their effect, and cut the connection instead of handing back the answer."""
         self._losing, self._left, self.lost = re.compile(pattern, re.DOTALL), times, 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the request has come since which it fails."""
+        return self._begun
 
     # --- connections ----------------------------------------------------------------------------------------------
 
@@ -95,7 +106,11 @@ class Proxy:
             _end(client)
             return
         self._open.add(server)
-        _Connection(self, client, server).run()
+        connection = _Connection(self, client, server)
+        connection.run()
+        if connection.reset:  # with this set, closing sends a reset; no thread may be reading there any more
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
         for one in (client, server):
             _end(one)
             self._open.discard(one)
@@ -124,6 +139,7 @@ class _Connection:
         self._proxy, self._client, self._server = proxy, client, server
         self._cut = threading.Event()
         self._greeted = not proxy._mysql
+        self.reset = self._asked = False
 
     def run(self) -> None:
         back = threading.Thread(target=self._pump, args=(self._server, self._answers), daemon=True)
@@ -137,18 +153,32 @@ class _Connection:
                 pass
         for side in (self._client, self._server):
             with contextlib.suppress(OSError):
-                side.shutdown(socket.SHUT_RDWR)
+                side.shutdown(socket.SHUT_RD if self.reset else socket.SHUT_RDWR)
 
     def _requests(self, data: bytes) -> bool:
         trouble = self._proxy._trouble_of(data)
         if trouble and trouble.hole:
             return True
+        if trouble and trouble.file:
+            return self._ask_for(trouble.file, data)
         if trouble and trouble.answer:
             self._client.sendall(trouble.answer)
             return False
         if self._proxy._takes(data):
             self._cut.set()
         self._server.sendall(data)
+        return True
+
+    def _ask_for(self, file: bytes, data: bytes) -> bool:
+        """Answer a statement with a request for a file, take what comes, and say thanks."""
+        if not self._asked:
+            self._asked = True
+            self._client.sendall(_packet(1, b"\xfb" + file))
+            return True
+        self._proxy.taken += data
+        if data[-4:-1] == b"\0\0\0":  # an empty packet ends the file
+            self._client.sendall(_packet(data[-1] + 1, b"\0\0\0\2\0\0\0"))
+            self._asked = False
         return True
 
     def _answers(self, data: bytes) -> bool:
@@ -160,9 +190,9 @@ class _Connection:
         if trouble is None or data == _CONTINUE:
             self._client.sendall(data)
             return True
-        if trouble.reset_after is not None:
-            self._client.sendall(data[: trouble.reset_after])
-            _reset(self._client)
+        if trouble.reset_after is not None or trouble.cut_after is not None:
+            self._client.sendall(data[: trouble.reset_after or trouble.cut_after])
+            self.reset = trouble.reset_after is not None
             return False
         if trouble.drip_s:
             for byte in data:
@@ -181,10 +211,8 @@ def _end(one: socket.socket) -> None:
     one.close()
 
 
-def _reset(one: socket.socket) -> None:
-    """Close so that the system sends a reset."""
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    one.close()
+def _packet(number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload
 
 
 def _without_tls(greeting: bytes) -> bytes:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from app import __version__, errors
+from app.cli import cli
 from app.contract import contract
 from app.settings import Settings
 
@@ -40,6 +41,35 @@ def test_every_command_is_in_the_readme() -> None:
     commands = re.findall(r"^  ([\w-]+) ", text.split("Commands:")[1], re.MULTILINE)
     named = re.findall(r"`python -m app ([\w-]+)`", (ROOT / "README.md").read_text())
     assert sorted(named) == sorted(commands)
+
+
+def test_the_runbook_has_a_section_for_every_alarm_and_exit_code() -> None:
+    sections = set(re.findall(r"^### (.+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE))
+    alarms = re.findall(r"^      ([a-z-]+) = \{$", (ROOT / "infra/terraform/alarms.tf").read_text(), re.MULTILINE)
+    codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.PipelineError)}
+    assert len(alarms) > 5
+    assert sections == {*alarms, "task-failed", *(f"Exit {code}" for code in codes)}
+
+
+def test_commands_in_the_docs_are_commands() -> None:
+    """Whatever stands in code and begins with a command of ours has options that it knows."""
+    tried = 0
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+        for code in re.findall(r"`([^`\n]+)`|^    (.+)$", page.read_text(), re.MULTILINE):
+            words = "".join(code).split("#")[0].removeprefix("python -m app ").split()
+            command = cli.commands.get(words[0]) if words else None
+            options = [word for word in words[1:] if word.startswith("--")]
+            if command and options:
+                known = {option for parameter in command.params for option in parameter.opts}
+                assert set(options) <= known, f"{page.name}: {' '.join(words)}"
+                tried += 1
+    assert tried >= 5
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

@@ -49,6 +49,21 @@ def test_a_source_url_that_is_no_plain_address_is_refused(url: str) -> None:
     assert "SOURCE_URL" in process.stderr
 
 
+@pytest.mark.parametrize("token", ["marker-5f2c\n", "marker 5f2c", '{"token": "marker-5f2c"}'])
+def test_a_token_that_is_no_word_is_refused_and_not_shown(token: str) -> None:
+    process = run(LAUNCH_LIBRARY_TOKEN=token)
+    assert process.returncode == 2
+    assert "LAUNCH_LIBRARY_TOKEN" in process.stderr
+    assert "5f2c" not in process.stderr
+
+
+@pytest.mark.parametrize("source", ["http", "launch_library_records", "..errors", "os", ""])
+def test_only_sources_are_sources(source: str) -> None:
+    process = run(SOURCE=source)
+    assert process.returncode == 2
+    assert "SOURCE: must be one of launch_library, spacex" in process.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "plan", "verify"])
 def test_c02_the_password_is_in_no_output_when_the_database_is_away(command: str) -> None:
     """The region from AWS_REGION alone gets the program as far as MySQL."""

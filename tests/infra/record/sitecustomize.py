@@ -1,6 +1,7 @@
-"""Writes every AWS call of any Python program to the file that AWS_CALLS names, one JSON line a call.
+"""Writes every AWS call of the program to the file that AWS_CALLS names, one JSON line a call.
 
-Python imports a module of this name by itself: put this folder on PYTHONPATH (in our image: /srv before it, and both mounted).
+Python imports a module of this name by itself where its folder is on PYTHONPATH. With AWS_LOSE_ANSWERS set, the first answer to
+each PUT counts as lost: the client tries again, and finds that it had been there before.
 """
 
 import json
@@ -23,9 +24,14 @@ if os.environ.get("AWS_CALLS"):
         with open(os.environ["AWS_CALLS"], "a", encoding="utf-8") as file:  # noqa: PTH123
             file.write(json.dumps(line) + "\n")
 
+    def _lose(attempts: int, **_: Any) -> int | None:
+        return 0 if attempts == 1 else None  # seconds to wait before the next attempt; None: no opinion
+
     def _create_client(self: Any, *arguments: Any, **options: Any) -> Any:
         client = _create(self, *arguments, **options)
         client.meta.events.register("before-parameter-build.*.*", _note)
+        if os.environ.get("AWS_LOSE_ANSWERS"):
+            client.meta.events.register_first("needs-retry.s3.PutObject", _lose)
         return client
 
     botocore.session.Session.create_client = _create_client  # type: ignore[method-assign]

@@ -1,0 +1,57 @@
+"""Runs the program end to end on throw-away services, and has every AWS call that it makes written down.
+
+python -m tests.infra.record.calls FILE      # in the program's own environment, not in that of the infrastructure tests
+"""
+
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.program import Program
+from tests.sample_api import SampleApi, records
+from tests.services import MotoServer, MysqlServer
+from tests.services.aws import without_settings
+
+HERE = Path(__file__).resolve().parent
+GROUP = "/recorded/run"
+
+
+def runs(program: Program, api: SampleApi) -> None:
+    """All that a run may do to the bucket and the log: publish, leave alone, set aside, take away, heal, prove."""
+    launches = [records.launch(i) for i in range(records.LAUNCHES)]
+    program("run", AWS_LOSE_ANSWERS="1")
+    program("run")
+    launches[-1] = {**launches[-1], "date_utc": "some day"}  # rejected: its last good rows stay
+    # Years that leave an empty partition in every table: failures in one, crew in the other.
+    api.set_launches([launch for launch in launches if launch["date_utc"][:4] not in ("2006", "2020")])
+    program("run", "--accept-shrink")
+    program.aws.client("s3").delete_object(Bucket=program.bucket, Key=program.keys("launches/")[0])
+    program("verify", code=8)
+    program("run")
+    program("verify")
+
+
+def main(calls: Path) -> None:
+    """Start the services, and the program with our hooks in it."""
+    with tempfile.TemporaryDirectory() as folder, MotoServer(Path(folder, "moto")) as moto, SampleApi() as api:
+        aws, bucket = moto.endpoint, f"recorded-{secrets.token_hex(4)}"
+        aws.create_bucket(bucket)
+        aws.create_log_group(GROUP)
+        with MysqlServer(Path(folder, "mysql")) as mysql:
+            settings = {
+                **without_settings(os.environ),
+                **aws.environment(),
+                **mysql.login.environment(),
+                "SOURCE_URL": api.url,
+                "S3_BUCKET": bucket,
+                "LOG_GROUP": GROUP,
+                "PYTHONPATH": str(HERE),  # sitecustomize.py
+                "AWS_CALLS": str(calls.resolve()),
+            }
+            runs(Program(settings, aws, mysql.login), api)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
