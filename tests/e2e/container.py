@@ -36,7 +36,7 @@ def sample_api(network: str, *arguments: str, port: int = 8000) -> Iterator[str]
             assert process.stdout.readline().startswith("sample API")
             yield name
         finally:
-            docker("rm", "--force", name)
+            docker("rm", "--force", "--volumes", name)  # the image declares one
 
 
 class Started:
