@@ -97,13 +97,6 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield server
 
 
-@pytest.fixture
-def other_account(tmp_path: Path) -> Iterator[Account]:
-    """An account of one test's own."""
-    with moto_server(tmp_path) as server:
-        yield server
-
-
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """The root module, initialised, without an account."""
@@ -173,6 +166,17 @@ def testing(terraform: Terraform) -> Iterator[Background]:
 
 
 @pytest.fixture(scope="session")
+def bootstrapping(
+    bootstrap: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Account, Terraform, Background]]:
+    """The bootstrap's apply, in an account of its own."""
+    with moto_server(tmp_path_factory.mktemp("account")) as account:
+        terraform = Terraform(bootstrap.folder, bootstrap.environment | account.environment())
+        with _in_background(terraform, "apply", "-auto-approve", "-input=false") as background:
+            yield account, terraform, background
+
+
+@pytest.fixture(scope="session")
 def applying(in_account: Terraform, empty: dict[str, list[str]]) -> Iterator[tuple[dict[str, Any], Background]]:
     """The plan, and its apply."""
     plan = in_account.plan("first.plan", *VARIABLES, codes=(2,))
@@ -182,8 +186,8 @@ def applying(in_account: Terraform, empty: dict[str, list[str]]) -> Iterator[tup
 
 @pytest.fixture(scope="session", autouse=True)
 def _early(request: pytest.FixtureRequest) -> None:
-    """Both are minutes of waiting: they begin before the first test."""
-    for name in ("applying", "testing"):
+    """All are minutes of waiting: they begin before the first test."""
+    for name in ("applying", "testing", "bootstrapping"):
         if any(name in getattr(item, "fixturenames", ()) for item in request.session.items):
             request.getfixturevalue(name)
 

@@ -73,29 +73,6 @@ def test_checkov_on_the_plan(environment: str, in_account: Terraform, tmp_path: 
     checkov("--framework", "terraform_plan", "-f", str(plan), "--repo-root-for-plan-enrichment", str(in_account.folder))
 
 
-def test_the_state_s_bucket(bootstrap: Terraform, other_account: Account) -> None:
-    """The bootstrap applies, and terraform keeps and locks a state in the bucket it makes."""
-    boot = Terraform(bootstrap.folder, bootstrap.environment | other_account.environment())
-    boot("apply", "-auto-approve", "-input=false")
-    bucket = boot("output", "-raw", "bucket").stdout
-    other_account.client("s3").delete_bucket_policy(Bucket=bucket)  # it demands TLS, and the emulator has none
-    user = boot.folder.parent / "uses-backend"
-    user.mkdir()
-    shutil.copy(INFRA / "terraform/backend.tf.example", user / "backend.tf")
-    (user / "main.tf").write_text('resource "terraform_data" "one" {}\n')
-    uses = Terraform(user, boot.environment)
-    uses(
-        "init",
-        "-input=false",
-        f"-backend-config=bucket={bucket}",
-        "-backend-config=key=dev.tfstate",
-        "-backend-config=use_path_style=true",
-    )
-    uses("apply", "-auto-approve", "-input=false")
-    assert "terraform_data.one" in uses("state", "list").stdout
-    assert not (user / "terraform.tfstate").exists()
-
-
 def test_production_is_tested_as_it_is() -> None:
     """What the apply changes of production's values is what makes it fit to be destroyed, and what a person adds."""
     changed = {v.removeprefix("-var=").split("=")[0] for v in VARIABLES if v.startswith("-var=")}
@@ -115,6 +92,29 @@ def test_the_deployment_s_page_names_outputs_that_exist() -> None:
     made = set(re.findall(r'^output "(\w+)"', (INFRA / "terraform/outputs.tf").read_text(), re.MULTILINE))
     assert named
     assert named <= made
+
+
+def test_the_state_s_bucket(bootstrapping: tuple[Account, Terraform, Background]) -> None:
+    """The bootstrap applies, and Terraform keeps and locks a state in the bucket it makes."""
+    account, boot, background = bootstrapping
+    background.output()
+    bucket = boot("output", "-raw", "bucket").stdout
+    account.client("s3").delete_bucket_policy(Bucket=bucket)  # it demands TLS, and the emulator has none
+    user = boot.folder.parent / "uses-backend"
+    user.mkdir()
+    shutil.copy(INFRA / "terraform/backend.tf.example", user / "backend.tf")
+    (user / "main.tf").write_text('resource "terraform_data" "one" {}\n')
+    uses = Terraform(user, boot.environment)
+    uses(
+        "init",
+        "-input=false",
+        f"-backend-config=bucket={bucket}",
+        "-backend-config=key=dev.tfstate",
+        "-backend-config=use_path_style=true",
+    )
+    uses("apply", "-auto-approve", "-input=false")
+    assert "terraform_data.one" in uses("state", "list").stdout
+    assert not (user / "terraform.tfstate").exists()
 
 
 def test_branches_and_refusals(testing: Background) -> None:
