@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv/bin/python
 READY  := .venv/up-to-date
 TOOLS  := build/tools
+PYTEST := $(VENV) -m pytest --numprocesses auto --dist worksteal
 FASTER := $(wildcard tests/unit tests/property)
 SLOWER := $(wildcard tests/integration tests/fault)
 .PHONY: help setup run-local down test lint format test-unit test-integration lock audit clean
@@ -21,7 +22,7 @@ down: $(READY) ## Stop what run-local started, and remove its data
 	@$(VENV) -m tests.local down
 
 test: lint ## Everything: lint, then all tests; starts or installs the services they need
-	@$(VENV) -m pytest
+	@$(PYTEST)
 
 lint: $(READY) ## ruff and mypy
 	@$(VENV) -m ruff check --quiet
@@ -33,10 +34,10 @@ format: $(READY) ## Format, and repair what ruff can
 	@$(VENV) -m ruff check --quiet --fix
 
 test-unit: $(READY) ## Tests that need no service
-	@$(VENV) -m pytest $(FASTER)
+	@$(PYTEST) $(FASTER)
 
 test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
-	@$(VENV) -m pytest $(SLOWER)
+	@$(PYTEST) $(SLOWER)
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv

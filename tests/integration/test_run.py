@@ -157,6 +157,33 @@ def test_plan_writes_nothing_anywhere(program: Program) -> None:
     assert all("pyarrow" in kind for frame in frames.values() for kind in frame["types"].values())
 
 
+def test_plan_and_run_keep_a_rejected_launch_while_a_column_is_missing(program: Program, api: SampleApi) -> None:
+    program.run()
+    before = program.in_mysql("launches")
+    records = json.loads(api.body("v5/launches"))
+    records[3]["date_utc"] = "not a date"
+    api.set("launches", records)
+    program.login.query("ALTER TABLE launches DROP COLUMN details")
+    planned = program("plan", "--json").result
+    assert (planned["rows"]["launches"], planned["rejected"], planned["retained"]) == (205, 1, 1)
+    assert any("details" in statement for statement in planned["ddl"])
+    result = program.run()
+    assert (result["rejected"], result["retained"]) == (1, 1)
+    assert program.in_mysql("launches") == before
+    program.assert_equal(205)
+    assert program.run()["rejected"] == 1  # unchanged, and still said
+
+
+def test_masses_whose_sum_is_no_number_are_a_reject(program: Program, api: SampleApi) -> None:
+    payloads = [{"id": f"p{i}", "name": "heavy", "mass_kg": 1.7e308} for i in range(2)]
+    api.set("payloads", payloads)
+    launches = [{"id": f"l{i}", "date_utc": "2020-01-01T00:00:00Z", "payloads": []} for i in range(30)]
+    launches[0]["payloads"] = ["p0", "p1"]
+    api.set("launches", launches)
+    result = program.run()
+    assert (result["rows"]["launches"], result["rejected"]) == (29, 1)
+
+
 def test_second_run_at_the_same_time_leaves_with_7_and_a_killed_one_frees_the_lock(program: Program, api: SampleApi) -> None:
     from tests.sample_api import Fault
 

@@ -53,6 +53,11 @@ def test_a_429_that_asks_for_a_long_wait_is_final(fetch: Fetch, api: SampleApi) 
     assert len(api.requests) == 1
 
 
+@pytest.mark.parametrize("value", ["²", "soon", "-1", "1e3", "", "9" * 400, "Mon, 99 Foo 2026 99:99:99 GMT"])
+def test_a_retry_after_that_says_nothing_is_passed_over(fetch: Fetch, value: str) -> None:
+    assert all(0 < wait <= 10 for wait in fetch(Fault(status=503, retry_after=value, first=1)))
+
+
 def test_a_server_that_hangs_or_drips_is_given_up_on(fetch: Fetch) -> None:
     with pytest.raises(SourceError, match=r"/v4/rockets: timed out.*gave up after \d attempts"):
         fetch(Fault(hang_s=30))

@@ -57,6 +57,13 @@ def test_only_sources_are_sources(source: str) -> None:
     assert "SOURCE: must be one of launch_library, spacex" in process.stderr
 
 
+@pytest.mark.parametrize("url", ["http://user:marker-5f2c@api.example", "ftp://api.example", "https://", "api.example"])
+def test_a_source_url_that_is_no_plain_address_is_refused(url: str) -> None:
+    process = run(SOURCE_URL=url)
+    assert process.returncode == 2
+    assert "SOURCE_URL" in process.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "plan", "verify"])
 def test_c02_the_password_is_in_no_output_when_the_database_is_away(command: str) -> None:
     """The region from AWS_REGION alone gets the program as far as MySQL."""
