@@ -55,7 +55,7 @@ class Progress(_Frozen):
     full_at: datetime  # when everything was read last
     total: int  # how many records there were then
     changed_at: datetime  # the newest change received since
-    changed_ids: list[str]  # the records that changed at that very instant, and may do so again
+    recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
 
 
 class ArchivedEndpoint(_Frozen):

@@ -278,6 +278,7 @@ NOT_KEPT: dict[str, dict[str, str]] = {
     },
     "launch_library": {
         "url, slug, response_mode, flightclub_url": "addresses and marks of the API",
+        "id of mission, rocket, stage, flight and landing": "numbers of records that are parts of one launch",
         "name": "rocket and mission in one text; both have columns (it is `name` where there is no mission)",
         "launch_designator": "the international designator; in the raw archive",
         "last_updated": "says when the record changed, not what happened; the manifest has the newest",

@@ -23,6 +23,12 @@ VERSION = "2.3.0"
 SPACEX = 121
 PAGE_SIZE = 100  # the most that the API gives
 BATCH_SIZE = 200
+OVERLAP = timedelta(hours=1)
+"""How far behind the newest change the next reading of changes begins.
+
+While a list is read, a launch on a page that came already may change, and then another on a page to come: the newest change
+received is then later than one that was missed. No reading takes this long.
+"""
 # The API takes long over a page of detailed launches.
 TIMEOUTS = Timeouts(read_s=60.0, total_s=240.0)
 
@@ -97,21 +103,20 @@ class LaunchLibrarySource:
         if due or needed <= budget.left:
             return self._everything(None if due else before, budget, spool)
         why = f"everything may take {needed} requests and {budget.told}"
-        self._warn(f"only what changed since {_text(progress.changed_at)} is read: {why}")
+        self._warn(f"only what changed since {_text(progress.changed_at - OVERLAP)} is read: {why}")
         return self._changes(before, progress, budget, spool)
 
     def _everything(self, before: ArchivedEndpoint | None, budget: "_Budget", spool: Path) -> Endpoint:
         started_at = self._clock()
         pages, changes = self._list({}, budget, spool)
-        progress = Progress(full_at=started_at, total=pages.received, changed_at=_EVER, changed_ids=[])
+        progress = Progress(full_at=started_at, total=pages.received, changed_at=_EVER, recent={})
         endpoint = Endpoint.answered("launches", None, pages.close(), before)
         return replace(endpoint, progress=_advanced(progress, changes))
 
     def _changes(self, before: ArchivedEndpoint, progress: Progress, budget: "_Budget", spool: Path) -> Endpoint:
-        pages, changes = self._list({"last_updated__gte": _text(progress.changed_at)}, budget, spool)
+        pages, changes = self._list({"last_updated__gte": _text(progress.changed_at - OVERLAP)}, budget, spool)
         bodies = pages.close()
-        known = {(progress.changed_at, i) for i in progress.changed_ids}
-        if len(changes) == pages.received and known.issuperset(changes):  # what changed at that instant is sent again
+        if len(changes) == pages.received and progress.recent.items() >= dict(changes).items():  # nothing but the overlap
             return Endpoint("launches", None, (), archived=before)
         return Endpoint("launches", None, bodies, base=before, progress=_advanced(progress, changes))
 
@@ -148,12 +153,11 @@ class LaunchLibrarySource:
         try:
             budget = _Budget.of(_Throttle.model_validate_json(to.read_bytes()))
         except ValidationError as error:
+            # Names alone, and the file goes at once: its `ident` is the token where one is used.
             fields = ", ".join(str(fault["loc"][0]) if fault["loc"] else "the whole" for fault in error.errors())
-            raise SourceError(
-                f"{self._throttle_url}: the answer can't be read: {fields}"
-            ) from None  # its `ident` may be the token
+            raise SourceError(f"{self._throttle_url}: the answer can't be read: {fields}") from None
         finally:
-            to.unlink(missing_ok=True)  # likewise
+            to.unlink(missing_ok=True)
         if budget.left < 1:
             raise budget.spent("nothing can be read")
         return budget
@@ -189,26 +193,25 @@ class _Budget:
         return SourceError(f"{why} and {self.told}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
 
 
-_Change = tuple[datetime, str]
-"""When a record changed, and its id."""
+_Change = tuple[str, datetime]
+"""A record's id, and when it changed."""
 
-_EVER = datetime(1000, 1, 1, tzinfo=UTC)
+_EVER = datetime(1001, 1, 1, tzinfo=UTC)
 
 
 def _change(record: Any) -> _Change | None:
     try:
-        return (parse_utc(record["last_updated"]), record["id"]) if isinstance(record["id"], str) else None
+        return (record["id"], parse_utc(record["last_updated"])) if isinstance(record["id"], str) else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
 def _advanced(progress: Progress, changes: list[_Change]) -> Progress:
     """The progress after these records."""
-    newest = max((at for at, _ in changes), default=progress.changed_at)
-    if newest < progress.changed_at:
-        return progress
-    ids = {i for at, i in changes if at == newest} | set(progress.changed_ids if newest == progress.changed_at else ())
-    return progress.model_copy(update={"changed_at": newest, "changed_ids": sorted(ids)})
+    known = {**progress.recent, **dict(changes)}
+    newest = max(known.values(), default=progress.changed_at)
+    recent = {key: at for key, at in sorted(known.items()) if at >= newest - OVERLAP}
+    return progress.model_copy(update={"changed_at": newest, "recent": recent})
 
 
 def _pages(records: int) -> int:

@@ -148,9 +148,9 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
     api.budget = Budget(15, used=12)
     same = library.run()
     assert same["state"] == "unchanged"
-    since = "last_updated__gte=2022-11-01T03%3A23%3A00Z"
+    since = "last_updated__gte=2022-11-01T02%3A23%3A00Z"
     assert asked(api) == ["api-throttle/", f"launches/?…&{since}&limit=100&offset=0"]
-    assert any("only what changed since 2022-11-01T03:23:00Z is read: everything may take 4" in w for w in same["warnings"])
+    assert any("only what changed since 2022-11-01T02:23:00Z is read: everything may take 4" in w for w in same["warnings"])
 
     records[7] |= {"last_updated": "2022-11-02T00:00:00Z", "net": "2011-01-01T00:00:00Z"}  # to a year that had none
     gone, new = records.pop(11), as_library(launch(300)) | {"last_updated": "2022-11-02T00:00:00Z"}
@@ -166,7 +166,7 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
     api.budget = Budget(15, used=12)
     asked(api)
     assert library.run()["state"] == "unchanged"
-    assert asked(api)[1] == "launches/?…&last_updated__gte=2022-11-02T00%3A00%3A00Z&limit=100&offset=0"
+    assert asked(api)[1] == "launches/?…&last_updated__gte=2022-11-01T23%3A00%3A00Z&limit=100&offset=0"
 
     api.budget = Budget(15)
     whole = library.run()
@@ -177,6 +177,24 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
 
 def _manifest(program: Program) -> str:
     return str(json.loads(program.object("manifests/latest.json"))["manifest"])
+
+
+def test_a_change_that_was_missed_while_the_list_was_read_is_not_lost(
+    library: Program, api: SampleApi, records: list[dict[str, Any]]
+) -> None:
+    """It is older than the newest change received, and comes with the next changes all the same."""
+    api.set(LAUNCHES, records)
+    library.run()
+    newest = max(record["last_updated"] for record in records)
+    missed = records[3]
+    missed |= {"last_updated": newest.replace(":23:", ":05:"), "agency_launch_attempt_count": 7777}
+    api.set(LAUNCHES, records)
+    api.budget = Budget(15, used=13)
+    assert library.run()["merged"]["launches"] == {"inserted": 0, "updated": 1, "deleted": 0}
+    assert library.run()["state"] == "unchanged"
+    rows = {row["launch_id"]: row for row in library.in_mysql("launches")}
+    assert rows[missed["id"]]["flight_number"] == 7777
+    library.assert_equal(205)
 
 
 def test_a_changed_record_that_does_not_fit_keeps_its_last_good_row(
