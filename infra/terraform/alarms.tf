@@ -88,7 +88,7 @@ locals {
         metric      = "DatabaseConnections", statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = var.db_connections_limit
       }
     },
-    var.source_is_alive ? {
+    local.source_is_alive ? {
       stale = {
         description = "The newest past launch is older than ${var.stale_after_days} days."
         metric      = local.metrics.data_age_days, statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = var.stale_after_days

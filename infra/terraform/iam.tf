@@ -30,8 +30,8 @@ data "aws_iam_policy_document" "task" {
   }
 
   statement {
-    sid       = "ReadRawAsNamedByTheManifest"
-    actions   = ["s3:GetObjectVersion"]
+    sid       = "ReadRaw" # as the manifest names it; `replay` also what a run left that published nothing
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
     resources = ["${aws_s3_bucket.lake.arn}/${local.raw_prefix}*"]
   }
 
@@ -48,13 +48,25 @@ data "aws_iam_policy_document" "task" {
   }
 
   statement {
+    sid       = "WriteReport"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.lake.arn}/${local.report}"]
+  }
+
+  statement {
+    sid       = "SeeVersioning" # `doctor`
+    actions   = ["s3:GetBucketVersioning"]
+    resources = [aws_s3_bucket.lake.arn]
+  }
+
+  statement {
     sid       = "DeletePartitions" # their versions stay; raw, manifests and quarantine are never deleted
     actions   = ["s3:DeleteObject"]
     resources = [for p in local.table_prefixes : "${aws_s3_bucket.lake.arn}/${p}*"]
   }
 
   statement {
-    sid       = "ListPartitions"
+    sid       = "ListLake" # partitions; for `replay` what runs published and received
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.lake.arn]
 
@@ -62,7 +74,7 @@ data "aws_iam_policy_document" "task" {
       # IfExists: S3 asks for this right, without a prefix, before it says 404 and not 403 of a missing object.
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
-      values   = [for p in local.table_prefixes : "${p}*"]
+      values   = [for p in concat(local.table_prefixes, [local.raw_prefix, local.manifest_prefix]) : "${p}*"]
     }
   }
 

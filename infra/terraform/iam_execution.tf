@@ -3,7 +3,7 @@
 
 locals {
   execution_secrets = {
-    execution = [aws_secretsmanager_secret.app.arn]
+    execution = compact([aws_secretsmanager_secret.app.arn, var.launch_library_token_secret_arn])
     init_db   = [aws_secretsmanager_secret.app.arn, local.master_secret_arn]
   }
 }

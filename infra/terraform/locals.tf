@@ -14,11 +14,12 @@ locals {
   exit_lock_held = 7
 
   # --- the contract's places in the bucket ---
-  tables          = ["launches", "launch_cores", "launch_payloads", "launch_failures", "launch_crew"]
+  tables          = ["launches", "launch_cores", "launch_payloads", "launch_failures", "launch_crew", "launch_changes"]
   table_prefixes  = [for t in local.tables : "${var.s3_prefix}${t}/"]
   raw_prefix      = "${var.s3_prefix}raw/"
   manifest_prefix = "${var.s3_prefix}manifests/"
   quarantine      = "${var.s3_prefix}quarantine/"
+  report          = "${var.s3_prefix}report/report.html"
 
   # --- the program's metrics: one line in embedded metric format a run ---
   metric_namespace  = "SpacexPipeline"
@@ -31,4 +32,7 @@ locals {
     rows_written  = "RowsWritten"
     stage_seconds = "StageSeconds"
   }
+
+  # The other source has stood still since 2022: its age would be an alarm for ever.
+  source_is_alive = var.pipeline_source == "launch_library"
 }

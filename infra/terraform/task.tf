@@ -21,6 +21,10 @@ locals {
     MYSQL_PASSWORD = "${aws_secretsmanager_secret.app.arn}:password::"
   }
 
+  run_secrets = merge(local.app_secrets, var.launch_library_token_secret_arn == null ? {} : {
+    LAUNCH_LIBRARY_TOKEN = var.launch_library_token_secret_arn
+  })
+
   master_secret_arn = aws_db_instance.main.master_user_secret[0].secret_arn
   init_db_secrets = merge(local.app_secrets, {
     MYSQL_ADMIN_USER     = "${local.master_secret_arn}:username::"
@@ -82,7 +86,7 @@ resource "aws_ecs_task_definition" "run" {
   container_definitions = jsonencode([merge(local.container, {
     command     = ["run"]
     environment = [for k in sort(keys(local.environment)) : { name = k, value = local.environment[k] }]
-    secrets     = [for k in sort(keys(local.app_secrets)) : { name = k, valueFrom = local.app_secrets[k] }]
+    secrets     = [for k in sort(keys(local.run_secrets)) : { name = k, valueFrom = local.run_secrets[k] }]
   })])
 
   runtime_platform {

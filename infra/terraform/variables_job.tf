@@ -49,20 +49,25 @@ variable "spot" {
 }
 
 variable "pipeline_source" {
-  description = "Which API: spacex, which answers, and has not changed since 2022."
+  description = "Which API: launch_library, or spacex (which answers, and has not changed since 2022)."
   type        = string
-  default     = "spacex"
+  default     = "launch_library"
 
   validation {
-    condition     = contains(["spacex"], var.pipeline_source)
-    error_message = "spacex."
+    condition     = contains(["launch_library", "spacex"], var.pipeline_source)
+    error_message = "launch_library or spacex."
   }
 }
 
-variable "source_is_alive" {
-  description = "Whether the source still gains launches: then an alarm rings when the newest past one is older than stale_after_days."
-  type        = bool
-  default     = false # since 2022 it would be an alarm for ever
+variable "launch_library_token_secret_arn" {
+  description = "Secret whose whole text is a Launch Library token, which raises the API's limit of requests; null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.launch_library_token_secret_arn == null || can(regex("^arn:[a-z-]+:secretsmanager:", var.launch_library_token_secret_arn))
+    error_message = "The ARN of a secret in Secrets Manager."
+  }
 }
 
 variable "s3_prefix" {
@@ -83,7 +88,8 @@ variable "settings" {
 
   validation {
     condition = length(setsubtract(keys(var.settings), [
-      "SOURCE_URL", "SPACEX_API_VERSION", "LOG_LEVEL", "RUN_TIMEOUT_S", "MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO",
+      "SOURCE_URL", "SPACEX_API_VERSION", "LAUNCH_LIBRARY_PROVIDER_ID", "FULL_SNAPSHOT_DAYS", "LOG_LEVEL",
+      "RUN_TIMEOUT_S", "MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO",
     ])) == 0
     error_message = "A name that the program does not know, that Terraform sets itself, or that is a secret."
   }

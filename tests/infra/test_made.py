@@ -279,7 +279,7 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
         for a in applied.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     }
     assert alarms.keys() == {
-        "no-success", "stores-disagree", "rejected", "undelivered",
+        "no-success", "stores-disagree", "rejected", "stale", "undelivered",
         "database-storage", "database-cpu", "database-connections",
     }  # fmt: skip
     for name, alarm in alarms.items():

@@ -51,6 +51,7 @@ def test_a_first_run_publishes_every_launch_to_both_stores(library: Program, api
         "launch_payloads": 222,
         "launch_failures": 5,
         "launch_crew": 30,
+        "launch_changes": 0,
     }
     assert result["warnings"][:-1] == []  # the last one says how old the newest launch is
     assert asked(api) == WHOLE

@@ -50,8 +50,8 @@ run "defaults_are_off_private_and_lasting" {
     error_message = "Spot is not off."
   }
   assert {
-    condition     = !contains(keys(aws_cloudwatch_metric_alarm.main), "stale")
-    error_message = "The source stands still: it would be an alarm for ever."
+    condition     = one([for e in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].environment : e.value if e.name == "SOURCE"]) == "launch_library"
+    error_message = "Not the source that is alive."
   }
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 0 && one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
@@ -152,28 +152,32 @@ run "scheduled" {
   }
 }
 
-run "source_that_is_alive" {
+run "source_that_stands_still" {
   command = plan
 
   variables {
-    source_is_alive  = true
-    stale_after_days = 45
+    pipeline_source = "spacex"
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["stale"].threshold == 45 && aws_cloudwatch_metric_alarm.main["stale"].metric_name == "DataAgeDays"
-    error_message = "Nobody is told when launches stop coming."
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.main), "stale")
+    error_message = "It would be an alarm for ever."
   }
 }
 
 run "program" {
   variables {
-    s3_prefix    = "team/lake/"
-    settings     = { LOG_LEVEL = "DEBUG" }
-    architecture = "X86_64"
-    task_size    = { cpu = 1024, memory = 4096 }
+    s3_prefix                       = "team/lake/"
+    launch_library_token_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
+    settings                        = { LOG_LEVEL = "DEBUG" }
+    architecture                    = "X86_64"
+    task_size                       = { cpu = 1024, memory = 4096 }
   }
 
+  assert {
+    condition     = one([for s in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].secrets : s.valueFrom if s.name == "LAUNCH_LIBRARY_TOKEN"]) == "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
+    error_message = "The token does not arrive."
+  }
   assert {
     condition     = one([for e in jsondecode(aws_ecs_task_definition.run.container_definitions)[0].environment : e.value if e.name == "LOG_LEVEL"]) == "DEBUG"
     error_message = "A setting does not arrive."
@@ -187,8 +191,8 @@ run "program" {
     error_message = "Not the machine that was asked for."
   }
   assert {
-    condition     = !contains(local.execution_secrets.execution, local.master_secret_arn)
-    error_message = "The execution role must never read the master's secret."
+    condition     = contains(local.execution_secrets.execution, "arn:aws:secretsmanager:us-east-1:123456789012:secret:token") && !contains(local.execution_secrets.execution, local.master_secret_arn)
+    error_message = "The execution role must read the token, and never the master's secret."
   }
 }
 

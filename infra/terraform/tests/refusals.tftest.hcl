@@ -298,6 +298,16 @@ run "pipeline_source_unknown" {
   expect_failures = [var.pipeline_source]
 }
 
+run "launch_library_token_secret_arn_the_token_itself" {
+  command = plan
+
+  variables {
+    launch_library_token_secret_arn = "0123abcd"
+  }
+
+  expect_failures = [var.launch_library_token_secret_arn]
+}
+
 run "s3_prefix_slash_first" {
   command = plan
 

@@ -19,7 +19,7 @@ GROUP = "/recorded/run"
 
 
 def runs(program: Program, api: SampleApi) -> None:
-    """All that a run may do to the bucket and the log: publish, leave alone, set aside, take away, heal, prove."""
+    """All that a command may do to the bucket and the log: publish, leave alone, set aside, take away, heal, prove, replay, report, look."""
     launches = [records.launch(i) for i in range(records.LAUNCHES)]
     program("run", AWS_LOSE_ANSWERS="1")
     program("run")
@@ -31,6 +31,12 @@ def runs(program: Program, api: SampleApi) -> None:
     program("verify", code=8)
     program("run")
     program("verify")
+    api.set_launches([])
+    refused = program("run", code=4).lines[-1]["run_id"]
+    program("replay", refused, code=4)  # what it received
+    program("replay", "--from", "2020-01-01")
+    program("report", "--publish", "--out", os.devnull)
+    program("doctor")
 
 
 def main(calls: Path) -> None:
