@@ -19,7 +19,7 @@ GROUP = "/recorded/run"
 
 
 def runs(program: Program, api: SampleApi) -> None:
-    """All that a command may do to the bucket and the log: publish, leave alone, set aside, take away, heal, prove, replay, report, look."""
+    """What commands may do to bucket and log: publish, leave alone, set aside, take away, heal, prove, replay, report, look."""
     launches = [records.launch(i) for i in range(records.LAUNCHES)]
     program("run", AWS_LOSE_ANSWERS="1")
     program("run")
