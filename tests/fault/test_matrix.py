@@ -78,6 +78,7 @@ def test_a_fault_at_any_effect_is_repaired_by_the_next_run(
     def one(world: World, effect: str) -> None:
         world.api.set("launches", BEFORE)
         assert world.run_forked() == 0, world.last_line
+        world.mark()
         world.api.set("launches", AFTER)
         assert WAYS[way](world, effect), "the run had no such effect"
         assert world.rows() in (before["mysql"], after["mysql"]), "MySQL is neither as before nor as after"

@@ -22,6 +22,7 @@ def test_sigterm_at_any_effect(worlds: list[World], good: tuple[State, State, li
     def one(world: World, effect: str) -> None:
         world.api.set("launches", BEFORE)
         assert world.run_forked() == 0, world.last_line
+        world.mark()
         world.api.set("launches", AFTER)
         started = time.monotonic()
         assert world.run_forked(Stop(effect, "before", "term")) == 143, world.last_line

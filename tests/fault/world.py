@@ -16,6 +16,7 @@ from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, create_database, drop_database
 
 State = dict[str, Any]
+HISTORY = "launch_changes"
 WORLDS = 3  # at work side by side: most of a run is waiting
 
 ROCKET = {"id": "r1", "name": "Rocket"}
@@ -63,6 +64,7 @@ class World(Program):
         super().__init__({"PATH": "/usr/bin:/bin", **environment, **settings}, aws, login)
         self.api = api
         self.folder = folder
+        self._known: set[tuple[str, str, str]] = set()
 
     def run_forked(self, stop: Stop | None = None, *, arguments: Sequence[str] = (), **settings: str) -> int:
         """One run, perhaps stopped; its exit code."""
@@ -80,9 +82,15 @@ class World(Program):
         return [line for line in (self.folder / "output").read_text().splitlines() if '"message"' in line][-1]
 
     def rows(self) -> State:
-        """Every fact in MySQL, by table."""
+        """Every fact in MySQL, by table; of the history, which only grows, what came since `mark`."""
         there = {name for (name,) in self.login.query("SHOW TABLES")}
-        return {table: self.in_mysql(table) if table in there else [] for table in KEYS}
+        found = {table: self.in_mysql(table) if table in there else [] for table in KEYS}
+        news = [row for row in found[HISTORY] if _key(row) not in self._known]
+        return {**found, HISTORY: sorted((row["launch_id"], row["column"], row["old"], row["new"]) for row in news)}
+
+    def mark(self) -> None:
+        """From here on history is news."""
+        self._known = {_key(row) for row in self.in_mysql(HISTORY)}
 
     def published(self) -> State:
         """What the latest manifest claims, and that every object it names is there; runs and versions left out."""
@@ -94,7 +102,8 @@ class World(Program):
         for file in manifest["files"]:
             found = s3.head_object(Bucket=self.bucket, Key=file["key"], VersionId=file["version_id"])
             assert found["ETag"] == file["etag"]
-            files[file["key"]] = (file["rows"], file["digest"], file["etag"])
+            if file["table"] != HISTORY:  # it names runs
+                files[file["key"]] = (file["rows"], file["digest"], file["etag"])
         for endpoint in manifest["endpoints"].values():
             for raw in endpoint["objects"]:
                 s3.head_object(Bucket=self.bucket, Key=raw["key"], VersionId=raw["version_id"])
@@ -105,9 +114,10 @@ class World(Program):
         """Everything that a good run leaves in both stores, to the byte: the emulator's ETag is the MD5 of an object."""
         pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         listed = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
-        objects = {key: etag for key, etag in listed.items() if key.partition("/")[0] in KEYS}
+        objects = {key: etag for key, etag in listed.items() if key.partition("/")[0] in KEYS.keys() - {HISTORY}}
         published = self.published()
         assert {key: etag for key, (_, _, etag) in published["files"].items()} == objects
+        assert self.in_mysql(HISTORY) == (self.in_s3(HISTORY) if self.keys(f"{HISTORY}/") else [])
         (last,) = self.login.query("SELECT state FROM pipeline_runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
         assert last[0] in ("published", "unchanged")
         return {"mysql": self.rows(), "s3": objects, "manifest": published}
@@ -115,6 +125,10 @@ class World(Program):
     def quarantined(self) -> int:
         """How many quarantine files there are."""
         return len(self.keys("quarantine/"))
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["launch_id"], row["run_id"], row["column"]
 
 
 @contextmanager
