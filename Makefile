@@ -47,7 +47,7 @@ test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAG
 	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e
 
 test-compose: $(READY) ## Integration and end-to-end tests against the compose stack: MySQL and LocalStack
-	@tests/e2e/with-stack $(VENV) -m pytest tests/integration tests/e2e
+	@tests/e2e/with-stack sh -c '$(PYTEST) tests/integration && $(VENV) -m pytest tests/e2e'
 
 image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
 	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app

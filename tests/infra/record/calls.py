@@ -34,7 +34,7 @@ def runs(program: Program, api: SampleApi) -> None:
     api.set_launches([])
     refused = program("run", code=4).lines[-1]["run_id"]
     program("replay", refused, code=4)  # what it received
-    program("replay", "--from", "2020-01-01")
+    program("replay", "--from", "2020-01-01", "--accept-shrink")
     program("report", "--publish", "--out", os.devnull)
     program("doctor")
 
