@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import resource
 import secrets
 import sys
 import tempfile
@@ -55,6 +56,7 @@ _SHOW_TIMEOUT_S = 5
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the password
     request = cli.parse(sys.argv[1:])
     code = request if isinstance(request, int) else execute(request)
     with contextlib.suppress(BrokenPipeError):
