@@ -198,3 +198,13 @@ def test_certificates(mysql: Login, aws: AwsEndpoint, tmp_path: Path, kind: str)
         with MysqlServer(tmp_path / "mysql", tls=(ca, cert, key)) as server:
             assert world.run_forked(**server.login.environment(), MYSQL_SSL_CA=trusted) == 6
             assert "certificate has expired" in json.loads(world.last_line)["message"]
+
+
+def test_no_credentials(mysql: Login, aws: AwsEndpoint, tmp_path: Path) -> None:
+    """As in a task whose role was forgotten: said at once and plainly."""
+    with new_world(mysql, aws, tmp_path / "world") as world:
+        nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+        started = time.monotonic()
+        assert world.run_forked(**nobody) == 5
+        assert time.monotonic() - started < 10
+        assert "no AWS credentials" in world.last_line

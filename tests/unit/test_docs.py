@@ -66,6 +66,16 @@ def test_commands_in_the_docs_are_commands() -> None:
     assert tried >= 5
 
 
+def test_what_proves_a_guarantee_is_there() -> None:
+    named = re.findall(
+        r"`((?:unit|property|integration|fault|e2e|infra)/\w+\.py)(?:::(\w+))?`", (ROOT / "docs/guarantees.md").read_text()
+    )
+    assert len(named) > 20
+    for path, function in named:
+        text = (ROOT / "tests" / path).read_text()
+        assert not function or f"def {function}(" in text, f"{path}::{function}"
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
