@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.records import Body, Checked, Endpoint
-from app.schema import TABLES
+from app.schema import SNAPSHOT
 from app.snapshot import Snapshot
 from app.sources import bodies
 from app.sources.spacex_records import LOOKUPS, SpacexParser
@@ -35,7 +35,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
     assert all(r.reason for r in checked.rejected)
     tables = transform(checked.rows)  # whatever was accepted fits the schema
     for name, rows in tables.items():
-        assert rows.schema == TABLES[name].arrow
+        assert rows.schema == SNAPSHOT[name].arrow
         rows.validate(full=True)
     for row, index in zip(tables["launches"].to_pylist(), checked.indexes, strict=True):
         raw = records[index]
@@ -61,9 +61,9 @@ def test_neither_order_nor_batches_change_a_partition(records: list[Any], random
     together = transform(check(records).rows)
     shuffled = random.sample(records, len(records))
     apart = [transform(check([record]).rows) for record in shuffled]
-    for name in TABLES:
-        parts = pa.concat_tables([TABLES[name].arrow.empty_table(), *(tables[name] for tables in apart)])
-        assert content_of(parts) == content_of(together[name]) == content_as_stored(TABLES[name], together[name])
+    for name in SNAPSHOT:
+        parts = pa.concat_tables([SNAPSHOT[name].arrow.empty_table(), *(tables[name] for tables in apart)])
+        assert content_of(parts) == content_of(together[name]) == content_as_stored(SNAPSHOT[name], together[name])
 
 
 def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_text_of_a_float_names_that_float(value: float) -> None:
 @given(st.lists(launches(), max_size=4, unique_by=lambda launch: launch["id"]))
 def test_load_lines_read_back_by_the_rules_of_load_data(records: list[Any]) -> None:
     for name, rows in transform(check(records).rows).items():
-        lines = load_lines(TABLES[name], rows)
+        lines = load_lines(SNAPSHOT[name], rows)
         expected = [[_as_sent(value) for value in row.values()] for row in rows.to_pylist()]
         assert list(_read_load_data(lines)) == expected
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.records import Checked
-from app.schema import NOT_KEPT, NOT_TOLD, TABLES
+from app.schema import NOT_KEPT, NOT_TOLD, SNAPSHOT
 from app.sources import launch_library_records
 from app.sources.derived import Record
 from app.sources.launch_library_records import LaunchLibraryParser
@@ -33,7 +33,7 @@ def test_the_columns_that_are_always_null_are_those_of_the_contract() -> None:
     filled = {
         name: {c for row in rows for c, value in row.items() if value is not None} for name, rows in check(records).rows.items()
     }
-    for name, table in TABLES.items():
+    for name, table in SNAPSHOT.items():
         never = {c.name for c in table.facts} - filled[name]
         assert never == set(NOT_TOLD["launch_library"][name]), name
 
@@ -86,7 +86,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
     assert sorted([*checked.indexes, *(r.index for r in checked.rejected)]) == list(range(len(records)))
     assert all(r.reason for r in checked.rejected)
     for name, rows in transform(checked.rows).items():  # whatever was accepted fits the schema
-        assert rows.schema == TABLES[name].arrow
+        assert rows.schema == SNAPSHOT[name].arrow
         rows.validate(full=True)
 
 
