@@ -104,6 +104,7 @@ def test_another_source_or_provider_is_refused_unless_accepted(library: Program,
     api.set(LAUNCHES, [as_library(launch(i)) for i in range(20)])  # fewer than before: with another source that is no shrink
     library.run("--accept-source-change")
     library.assert_equal(20)
+    assert library.in_mysql("launch_changes") == []  # another source's launches are no news
     others = [as_library(launch(i)) | {"launch_service_provider": {"id": 115, "name": "Another"}} for i in range(30, 60)]
     api.set(LAUNCHES, others)
     other = {"LAUNCH_LIBRARY_PROVIDER_ID": "115"}
