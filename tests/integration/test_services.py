@@ -5,6 +5,7 @@ import signal
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pymysql
@@ -52,6 +53,17 @@ def test_two_servers_at_once(server: MysqlServer, tmp_path: Path) -> None:
         assert second.port != server.port
         server.login.query("CREATE TABLE only_here (a INT)")
         assert second.login.query("SHOW TABLES") == ()
+
+
+def test_servers_that_are_made_at_the_same_time(tmp_path: Path) -> None:
+    """A MariaDB that starts removes what others keep in a common temporary directory."""
+
+    def one(number: int) -> None:
+        with MysqlServer(tmp_path / str(number)) as server:
+            server.login.query("SELECT 1")
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(one, range(5)))
 
 
 def test_stop_leaves_no_process_and_keeps_the_data(server: MysqlServer) -> None:

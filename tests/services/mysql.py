@@ -206,8 +206,9 @@ class MysqlServer(Server):
             script = self._install_script()
             options = [*self._base(made)[1:], f"--basedir={script.parent.parent}", "--skip-test-db", *QUICK]
             command = [str(script), *options]
+        own = {**os.environ, "TMPDIR": str(self.directory)}  # likewise while the tables are made
         with self.log.open("ab") as output:
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(command, env=own, stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
             raise ServerFailed(self.explain("could not make its data directory"))
         made.rename(self._data)
