@@ -84,7 +84,6 @@ class _Command:
     """One command at work: its telemetry, its report, and how it ends."""
 
     def __init__(self, request: cli.Request, settings: Settings) -> None:
-
         self.request, self.settings = request, settings
         started_at = datetime.now(UTC)
         run_id = new_run_id(started_at)
@@ -103,7 +102,7 @@ class _Command:
         self.report = self._new_report()
 
     def execute(self) -> int:
-
+        """Do it, and print what comes after it; the exit code."""
         settings = self.settings
         group = "" if self.request.command in _LOOKING else settings.log_group
         with cloudwatch(self.logger, group, self.run.id, settings.aws_region, settings.secrets, self.tell.warn):
@@ -115,7 +114,7 @@ class _Command:
     def _print_result(self, code: int) -> None:
         settings = self.settings
         if not self.on_terminal and not self.request.as_json and self.request.command in _MEASURED:
-            of_run = self.request.command != "verify"
+            of_run = self.request.command == "run"
             print_metrics(self.report, settings.environment, datetime.now(UTC), of_run=of_run)
         if self.request.as_json:
             result: Any = {**dataclasses.asdict(self.report), "exit_code": code}
@@ -300,14 +299,16 @@ class _Command:
             runs = warehouse.runs(self.request.limit)
         with self.tell.stage("report"):
             page = report(manifest, tables, runs, self.run.started_at, self.settings.stale_after_days)
-            assert self.request.out  # it has a default
+            # A container that publishes has no directory of its own to write to but this.
+            default = Path(tempfile.gettempdir() if self.request.publish else ".", "spacex-report.html")
+            out = self.request.out or default
             try:
-                self.request.out.write_text(page, encoding="utf-8")
+                out.write_text(page, encoding="utf-8")
             except OSError as error:
                 raise SettingsError(f"--out: {error}", hint="name a file that can be written") from error
             published_at = lake.publish_report(page) if self.request.publish else None
         self.report.state = "reported"
-        self.listed = {"run_id": manifest.run_id, "file": str(self.request.out.absolute()), "object": published_at}
+        self.listed = {"run_id": manifest.run_id, "file": str(out.absolute()), "object": published_at}
         if self.view:
             self.view.close()
             for place in (self.listed["file"], self.listed["object"]):

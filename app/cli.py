@@ -132,9 +132,7 @@ def show(**options: Any) -> Request:
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default="spacex-report.html",
-    show_default=True,
-    help="The file to write.",
+    help="The file to write, if not spacex-report.html here or, with --publish, in the temporary directory.",
 )
 @click.option("--publish", is_flag=True, help="Put it into the bucket too, as report/report.html under the prefix.")
 def report(**options: Any) -> Request:

@@ -55,9 +55,9 @@ class MysqlWarehouse:
         """Leave; the lock is free at once."""
         self._session.close()
 
-    def lock(self) -> None:
-        """Take the run lock. Raises LockHeld when another run has it."""
-        if self._session.query("SELECT GET_LOCK(%s, 0)", [self._lock_name]) != [(1,)]:
+    def lock(self, wait_s: int = 0) -> None:
+        """Take the run lock. Raises LockHeld when another run has it, and keeps it for that long."""
+        if self._session.query("SELECT GET_LOCK(%s, %s)", [self._lock_name, wait_s]) != [(1,)]:
             owner = self._session.query("SELECT IS_USED_LOCK(%s)", [self._lock_name])
             raise LockHeld(
                 f"another run holds the lock {self._lock_name} (MySQL connection {owner[0][0] if owner else '?'})",

@@ -5,7 +5,7 @@ locals {
 
   # --- what the image and the program promise (tests/infra compares both) ---
   container_name = "pipeline"
-  user           = "10001"
+  user           = "10001:10001"
   temp_path      = "/tmp"
   rds_ca_path    = "/etc/ssl/rds/global-bundle.pem" # the image brings it
   mysql_user     = "spacex_pipeline"

@@ -75,7 +75,7 @@ variable "vpc_cidr" {
 }
 
 variable "existing_network" {
-  description = "A VPC that is there already, with subnets for tasks (a way to the internet, public addresses if they need them) and for the database; null: one is made."
+  description = "A VPC that is there already, with subnets for tasks (a way to the internet, public addresses if they need them) and for the database, and an S3 gateway endpoint if traffic to S3 shall cost nothing; null: one is made."
   type = object({
     vpc_id              = string
     task_subnet_ids     = list(string)

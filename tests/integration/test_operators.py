@@ -1,12 +1,13 @@
 """The commands of the person who runs it: doctor, plan, verify --heal, replay, runs."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.program import KEYS, Program
-from tests.sample_api import SampleApi
+from tests.program import KEYS, Ended, Program
+from tests.sample_api import Fault, SampleApi
 from tests.services import Login, create_database
 
 
@@ -205,3 +206,48 @@ def test_runs_lists_what_happened_newest_first(program: Program, api: SampleApi)
     assert shown == [listed[2]]
     assert "merge" in shown[0]["stage_seconds"]
     program("runs", "show", "nobody", code=2)
+
+
+# --- what a run says of itself ------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_alters_values_is_found_and_told_as_a_metric(program: Program, mysql: Login) -> None:
+    """The stores are proven by values: what MySQL holds is not what was sent, and the merge is rolled back."""
+    program.run()
+    before = program.in_mysql("launches")
+    admin = replace(mysql, database=program.login.database)
+    admin.query("CREATE TRIGGER alters BEFORE INSERT ON launches FOR EACH ROW SET NEW.details = 'altered'")
+    program.login.query("DELETE FROM launches WHERE launch_year = 2012")
+    ended = program("run", code=8)
+    assert metrics(ended)["StoresEqual"] == metrics(ended)["Success"] == 0
+    assert "launches 2012" in ended.lines[-1]["message"]
+    admin.query("DROP TRIGGER alters")
+    assert metrics(program("run"))["StoresEqual"] == 1
+    assert program.in_mysql("launches") == before
+    program.assert_equal(205)
+
+
+def test_only_a_run_is_a_success(program: Program) -> None:
+    """The alarm that waits for one must not be quieted by anything else."""
+    ended = program("run")
+    assert metrics(ended)["Success"] == 1
+    for command in (("verify",), ("replay", ended.lines[-1]["run_id"])):
+        assert "Success" not in metrics(program(*command))
+
+
+def test_a_verification_waits_for_a_run_to_end(program: Program, api: SampleApi) -> None:
+    program.run()
+    api.fault("launches", Fault(hang_s=3, first=1))
+    api.requests.clear()
+    slow = program.start("run")
+    while not api.requests:
+        assert slow.poll() is None
+    program("verify")
+    slow.communicate()
+    assert slow.returncode == 0
+
+
+def metrics(ended: Ended) -> dict[str, Any]:
+    """The line of metrics."""
+    (line,) = [found for text in ended.stdout.splitlines() if "_aws" in (found := json.loads(text))]
+    return dict(line)

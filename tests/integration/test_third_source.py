@@ -1,5 +1,6 @@
 """A third source takes one file: that of docs/adding-a-source.md, as it stands there."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -29,6 +30,11 @@ def test_the_documented_source_is_one_file(program: Program, api: SampleApi, tmp
     rows = [(row["launch_id"], row["name"], row["status"], row["launch_year"]) for row in program.in_mysql("launches")]
     assert rows == [("a-1", "First", "success", 2020), ("a-2", "Second", "unknown", 2021)]
     program.assert_equal(2)
+    assert program("plan", "--json").result["plan"]["put"] == []
+    program("replay", result["run_id"])
+    program.assert_equal(2)
+    checks = json.loads(program("doctor", "--json").stdout)
+    assert any("3 launches, the newest past one 2021-01-02, 3" in check["found"] for check in checks)
     api.fault("logbook/launches", Fault(status=404))
     program("run", code=3)
     refused = program("run", code=2, SOURCE="elsewhere")

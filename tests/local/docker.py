@@ -61,8 +61,7 @@ class DockerStack(Stack):
     def start(self, arguments: list[str]) -> int:
         """Run the image in a container that is gone afterwards."""
         name = f"spacex-pipeline-{secrets.token_hex(4)}"
-        source = ["--env", f"SOURCE={self.outside['SOURCE']}"] if self.live and "SOURCE" in self.outside else []
-        command = [*COMPOSE, "run", "--rm", "--name", name, *source, "live" if self.live else "app", "run", *arguments]
+        command = [*COMPOSE, "run", "--rm", "--name", name, "live" if self.live else "app", "run", *arguments]
         # On a signal Compose leaves, and leaves the container running.
         return run_in_front(command, self.outside, stop=["docker", "stop", "--time=30", name])
 
