@@ -36,7 +36,7 @@ from app.errors import (
 )
 from app.interrupt import Interrupts
 from app.lake import S3Lake
-from app.reconcile import Limits
+from app.reconcile import Held, Limits, is_mysql_ahead
 from app.records import ArchivedEndpoint, Lake, Manifest, Run, RunReport, Warehouse
 from app.schema import TABLES
 from app.settings import Settings, load_settings
@@ -66,8 +66,8 @@ def main() -> NoReturn:
 
 
 def new_run_id(started_at: datetime) -> str:
-    """An id that sorts by time, to the second."""
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """An id that sorts by time: after the second come five hexadecimal digits of microseconds, and three of chance."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{started_at.microsecond:05x}{secrets.randbelow(1 << 12):03x}"
 
 
 def execute(request: cli.Request) -> int:
@@ -158,6 +158,8 @@ class _Command:
         settings = self.settings
         if self.request.to_prefix is not None and self.request.to_database is not None:
             settings = settings.elsewhere(self.request.to_prefix, self.request.to_database)
+            if settings.s3_prefix == self.settings.s3_prefix or settings.mysql_database == self.settings.mysql_database:
+                raise SettingsError("--to-prefix and --to-database must both name other places than the settings do")
         lake = S3Lake(settings)
         with self.tell.stage("connect"):
             warehouse = MysqlWarehouse(settings)
@@ -210,12 +212,11 @@ class _Command:
         found = pipeline.verify(self.run, edges, self.report)
         if found and self.request.heal:
             self.tell.warn_if(found, "not as published")
-            manifest = edges.lake.latest().manifest
-            assert manifest  # it was just verified
-            self._begin(manifest)
+            manifest = self._to_heal(edges)
+            self._begin(manifest, manifest.as_of)
             self._publish(dataclasses.replace(edges, source=self._archived(edges.lake, manifest.endpoints, copied=False)), spool)
             state = "healed"
-            self._begin(manifest)
+            self._begin(manifest, manifest.as_of)
             found = pipeline.verify(self.run, edges, self.report)
         else:
             state = "verified"
@@ -225,13 +226,24 @@ class _Command:
         self.report.state = state
         self._show_report()
 
+    def _to_heal(self, edges: Edges) -> Manifest:
+        manifest = edges.lake.latest().manifest
+        assert manifest  # it was just verified
+        if manifest.source != self.source.name:
+            raise SettingsError(f"what is published is of source {manifest.source}", hint="set SOURCE to it")
+        last = edges.warehouse.last_run()
+        if is_mysql_ahead(Held(manifest, {}, {}, last)):  # to go back would undo what that run found, and the next find it again
+            raise StoresDisagree(f"run {last.merged_id} committed and ended before it published", hint="a run completes it")
+        return manifest
+
     def _replay(self, edges: Edges, spool: Path) -> None:
         """Each run in turn, oldest first; the first that fails ends it."""
         archive = S3Lake(self.settings)
-        elsewhere = self.request.to_prefix is not None
+        elsewhere = edges.lake.place != archive.place
         head: pipeline.Head | None = None
         for manifest in self._to_replay(archive):
-            self._begin(manifest)
+            # Elsewhere it is as if each had run then; here the tables change now.
+            self._begin(manifest, manifest.as_of if elsewhere else None)
             source = self._archived(archive, manifest.endpoints, copied=elsewhere)
             head = self._publish(dataclasses.replace(edges, source=source), spool)
             self.report.replayed = [*self.replayed, {"replayed_run_id": manifest.run_id, **_summary(self.report)}]
@@ -242,7 +254,8 @@ class _Command:
     def _to_replay(self, archive: S3Lake) -> Iterator[Manifest]:
         """What was received by the runs that were asked for, as a manifest each."""
         if run_id := self.request.run_id:
-            yield archived_run(archive, self.source.name, run_id)
+            with MysqlWarehouse(self.settings) as home:
+                yield archived_run(archive, self.source.name, run_id, home.one_run(run_id))
             return
         first, last = (day and f"{day:%Y%m%d}" for day in (self.request.since, self.request.until))
         chosen = [i for i in archive.published_run_ids() if (first or "0") <= i[:8] <= (last or "9")]
@@ -254,10 +267,10 @@ class _Command:
     def _archived(self, archive: Lake, endpoints: Mapping[str, ArchivedEndpoint], *, copied: bool) -> ArchivedSource:
         return ArchivedSource(self.source, archive, endpoints, copied=copied)
 
-    def _begin(self, replayed: Manifest) -> None:
+    def _begin(self, replayed: Manifest, as_of: datetime | None) -> None:
         """A run of its own, that repeats another."""
         started_at = datetime.now(UTC)
-        self.run = Run(new_run_id(started_at), started_at, self.source.name, replayed.as_of, replayed.run_id)
+        self.run = Run(new_run_id(started_at), started_at, self.source.name, as_of or started_at, replayed.run_id)
         self.tell.begin(self.run.id)
         self.report = self._new_report()
 

@@ -59,7 +59,7 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
         derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
             launches = endpoints["launches"]
-            if not launches.base and not launches.archived:  # changes replace what they come on top of
+            if not (launches.base or launches.archived or launches.progress):  # changes replace what they come on top of
                 tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
             derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
@@ -169,9 +169,12 @@ def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
 def _history(edges: Edges, held: Held) -> pa.Table:
     """All rows of `launch_changes`: they only ever become more."""
     name = LAUNCH_CHANGES.name
-    rows = LAUNCH_CHANGES.arrow.empty_table()
     if held.manifest:
         rows = read_files(edges.lake, LAUNCH_CHANGES, [f for f in held.manifest.files if f.table == name])
+    else:  # the manifest was lost: nothing else knows of these rows when the database is new as well
+        listed = [stored for (table, _), stored in sorted(held.objects.items()) if table == name]
+        parts = [conform(LAUNCH_CHANGES, edges.lake.read(stored.key, None)) for stored in listed]
+        rows = pa.concat_tables([LAUNCH_CHANGES.arrow.empty_table(), *parts])
     if is_mysql_ahead(held):
         in_mysql = edges.warehouse.rows_of_years(name, [year for table, year in held.rows if table == name])
         sound = in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(LAUNCH_CHANGES, in_mysql)))

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.errors import LakeError, PipelineError, SourceError, WarehouseError
+from app.errors import LakeError, PipelineError, SettingsError, SourceError, WarehouseError
 from app.initdb import RIGHTS
 from app.mysql import Session
 from app.records import Source
@@ -40,11 +40,15 @@ class Check:
 
 def examine(settings: Settings, source: Source) -> list[Check]:
     """Every check, in the order in which a run needs them; one that fails stops none of the others."""
+    s3, mysql = LakeError.exit_code, WarehouseError.exit_code
     return [
-        Check("settings", True, "every setting can be read", "", 2),
+        Check("settings", True, "every setting can be read", "", SettingsError.exit_code),
         *_of("source", SourceError.exit_code, lambda: _source(source)),
-        *_of("S3", LakeError.exit_code, lambda: _s3(settings)),
-        *_of("MySQL", WarehouseError.exit_code, lambda: _mysql(settings)),
+        *_of("S3", s3, lambda: _s3_read(settings)),
+        *_of("S3 versioning", s3, lambda: _s3_versioning(settings)),
+        *_of("S3 write", s3, lambda: _s3_write(settings)),
+        *_of("MySQL", mysql, lambda: _mysql(settings)),
+        *_of("MySQL tables", mysql, lambda: _tables(settings)),
         *_of("CloudWatch", 1, lambda: _cloudwatch(settings)),
     ]
 
@@ -64,9 +68,12 @@ def _source(source: Source) -> Iterator[Check]:
         yield Check("source answers", True, source.probe(datetime.now(UTC), Path(spool)), "", 3)
 
 
-def _s3(settings: Settings) -> Iterator[Check]:
-    s3: Any = boto3.client("s3", region_name=settings.aws_region, config=_CONFIG)
-    bucket, prefix = settings.s3_bucket, settings.s3_prefix
+def _s3(settings: Settings) -> Any:
+    return boto3.client("s3", region_name=settings.aws_region, config=_CONFIG)
+
+
+def _s3_read(settings: Settings) -> Iterator[Check]:
+    s3, bucket, prefix = _s3(settings), settings.s3_bucket, settings.s3_prefix
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}manifests/", MaxKeys=1)
     yield _skew("S3", parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"]), 5)
     try:
@@ -75,11 +82,18 @@ def _s3(settings: Settings) -> Iterator[Check]:
     except s3.exceptions.NoSuchKey:
         found = "nothing is published yet"
     yield Check("S3 read", True, found, "", 5)
-    status = s3.get_bucket_versioning(Bucket=bucket).get("Status")
+
+
+def _s3_versioning(settings: Settings) -> Iterator[Check]:
+    status = _s3(settings).get_bucket_versioning(Bucket=settings.s3_bucket).get("Status")
     hint = "manifests name versions: turn versioning on"
-    yield Check("S3 versioning", status == "Enabled", f"{bucket}: {status or 'never enabled'}", hint, 5)
-    # A write that must be refused proves the right to write and that conditions are kept, and leaves nothing behind.
-    key = f"{prefix}manifests/doctor-{secrets.token_hex(8)}.json"
+    yield Check("S3 versioning", status == "Enabled", f"{settings.s3_bucket}: {status or 'never enabled'}", hint, 5)
+
+
+def _s3_write(settings: Settings) -> Iterator[Check]:
+    """A write that must be refused proves the right to write and that conditions are kept, and leaves nothing behind."""
+    s3, bucket = _s3(settings), settings.s3_bucket
+    key = f"{settings.s3_prefix}manifests/doctor-{secrets.token_hex(8)}.json"
     try:
         put = s3.put_object(Bucket=bucket, Key=key, Body=b"", IfMatch='"0"')
     except ClientError as error:
@@ -108,6 +122,9 @@ def _mysql(settings: Settings) -> Iterator[Check]:
         yield _local_infile(session)
     finally:
         session.close()
+
+
+def _tables(settings: Settings) -> Iterator[Check]:
     with MysqlWarehouse(settings) as warehouse:
         pending = len(warehouse.pending_ddl())
         found = f"a run begins with {pending} statements of DDL" if pending else "as the schema says"
@@ -125,17 +142,19 @@ def _tls(settings: Settings, session: Session) -> Check:
 
 def _rights(session: Session) -> Check:
     granted = session.query(
-        "SELECT `PRIVILEGE_TYPE` FROM information_schema.USER_PRIVILEGES UNION "
-        "SELECT `PRIVILEGE_TYPE` FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE `TABLE_SCHEMA`"
+        "SELECT `PRIVILEGE_TYPE` FROM (SELECT `GRANTEE`, `PRIVILEGE_TYPE`, DATABASE() AS `there` "
+        "FROM information_schema.USER_PRIVILEGES UNION SELECT `GRANTEE`, `PRIVILEGE_TYPE`, `TABLE_SCHEMA` "
+        "FROM information_schema.SCHEMA_PRIVILEGES) AS granted WHERE DATABASE() LIKE `there` AND `GRANTEE` = CONCAT('\\'', "
+        "SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '\\'@\\'', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\'')"
     )
     missing = sorted(set(RIGHTS.split(", ")) - {row[0] for row in granted})
     found = f"missing: {', '.join(missing)}" if missing else "all that a run needs"
-    return Check("MySQL rights", not missing, found, "init-db grants them", 6)
+    return Check("MySQL rights", not missing, found, "init-db grants them, to the user itself and not through a role", 6)
 
 
 def _local_infile(session: Session) -> Check:
-    session.execute("CREATE TEMPORARY TABLE `doctor` (`n` INT)")
     try:
+        session.execute("CREATE TEMPORARY TABLE `doctor` (`n` INT)")
         session.load("LOAD DATA LOCAL INFILE 'doctor' INTO TABLE `doctor`", iter([b"1\n"]), lambda: 1)
     except WarehouseError as error:
         return Check("MySQL local_infile", False, error.message, error.hint, 6)

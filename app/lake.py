@@ -66,6 +66,7 @@ class S3Lake:
         self._bucket = settings.s3_bucket
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
+        self.place = f"s3://{self._bucket}/{self._prefix}"
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,

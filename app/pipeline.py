@@ -137,7 +137,9 @@ def plan(run: Run, edges: Edges, limits: Limits, spool: Path, report: RunReport)
         last_run = dataclasses.replace(last_run, merged_id=None)
     _, held = look(edges, last_run)
     trusted = not readable or is_trusted(held, run, edges.source.url)
-    endpoints = extract(edges, None, spool)
+    endpoints = extract(edges, held.manifest if is_trusted(held, run, edges.source.url) else None, spool)
+    with workers() as pool:
+        endpoints = _whole(edges, pool, endpoints, spool)
     derived = derive(run, edges, endpoints, held, spool, trusted=trusted)
     _fill(report, derived)
     with edges.telemetry.stage("reconcile"):
@@ -214,13 +216,18 @@ def archive(
     """Keep what came, fetch back what did not come because it was not modified or not asked for."""
     with workers() as pool:
         kept = {name: pool.submit(edges.lake.archive, run, endpoint) for name, endpoint in endpoints.items()}
-        whole = {
-            name: pool.submit(edges.lake.restore, endpoint, spool)
-            for name, endpoint in endpoints.items()
-            if endpoint.base or (endpoint.archived and not endpoint.bodies)
-        }
-        archived = {name: future.result() for name, future in kept.items()}
-        return archived, {**endpoints, **{name: future.result() for name, future in whole.items()}}
+        whole = _whole(edges, pool, endpoints, spool)
+        return {name: future.result() for name, future in kept.items()}, whole
+
+
+def _whole(edges: Edges, pool: ThreadPoolExecutor, endpoints: Mapping[str, Endpoint], spool: Path) -> dict[str, Endpoint]:
+    """All endpoints with their bodies, those from the archive too."""
+    restored = {
+        name: pool.submit(edges.lake.restore, endpoint, spool)
+        for name, endpoint in endpoints.items()
+        if endpoint.base or (endpoint.archived and not endpoint.bodies)
+    }
+    return {**endpoints, **{name: future.result() for name, future in restored.items()}}
 
 
 def refusals(run: Run, derived: Derived, held: Held, limits: Limits) -> list[str]:

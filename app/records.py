@@ -23,7 +23,7 @@ PartitionKey = tuple[str, int]
 class Run:
     """One run's identity, given to it and never invented inside.
 
-    `as_of` is when what it publishes was fetched: when it began, or, for a replay, when the run that it repeats did.
+    `as_of` is when it began, or, for a replay into another place, when the run that it repeats did.
     """
 
     id: str
@@ -281,6 +281,7 @@ class Lake(Protocol):
     """The bucket."""
 
     strays: list[str]
+    place: str
 
     def latest(self) -> Pointer: ...
     def manifest(self, run_id: str) -> Manifest | None: ...

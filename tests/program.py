@@ -21,7 +21,7 @@ KEYS = {
     "launch_crew": ("launch_id", "position"),
     "launch_changes": ("launch_id", "run_id", "column"),
 }
-ONLY_IN_MYSQL = {"changed_run_id", "changed_at"}
+ONLY_IN_MYSQL = {"changed_run_id", "changed_at"}  # but in launch_changes, where the second is a fact
 ONLY_IN_PATH = {"year"}
 
 
@@ -125,7 +125,7 @@ class Program:
 
 def _facts(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
-        for name in ONLY_IN_MYSQL | ONLY_IN_PATH:
+        for name in ONLY_IN_PATH | (ONLY_IN_MYSQL if table != "launch_changes" else set()):
             row.pop(name, None)
         for name, value in row.items():
             if hasattr(value, "tzinfo"):

@@ -40,8 +40,11 @@ class ArchivedSource:
         return self._source.probe(now, spool)
 
 
-def archived_run(lake: Lake, source: str, run_id: str) -> Manifest:
-    """What a run received; one that published nothing is completed by what the run before it had. Raises LakeError."""
+def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] | None) -> Manifest:
+    """What a run received; one that published nothing is completed by what the run before it had.
+
+    `told` is what pipeline_runs has of it: rows, if it had archived everything and derived them. Raises LakeError.
+    """
     if manifest := lake.manifest(run_id):
         if manifest.source != source:
             raise LakeError(f"run {run_id} is of source {manifest.source}", hint="set SOURCE to it")
@@ -49,6 +52,8 @@ def archived_run(lake: Lake, source: str, run_id: str) -> Manifest:
     received = lake.received(source, run_id)
     if not received:
         raise LakeError(f"run {run_id} archived nothing of source {source}", hint="see: runs")
+    if not told or not told["rows_by_table"]:
+        raise LakeError(f"run {run_id} ended before it had archived all that it received", hint="replay a run before it")
     before = next((i for i in reversed(lake.published_run_ids()) if i < run_id), None)
     base = lake.manifest(before) if before else None
     if base is None or base.source != source:

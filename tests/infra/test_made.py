@@ -66,7 +66,7 @@ def definition(request: pytest.FixtureRequest, applied: Applied) -> dict[str, An
 
 def test_the_container_is_confined(definition: dict[str, Any]) -> None:
     (container,) = definition["containerDefinitions"]
-    assert container["user"] == "10001"
+    assert container["user"] == "10001:10001"
     assert container["readonlyRootFilesystem"] is True
     assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"add": [], "drop": ["ALL"]}}
     assert container["stopTimeout"] == 120

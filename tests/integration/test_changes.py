@@ -89,6 +89,33 @@ def test_history_outlives_a_lost_database_and_a_lost_manifest(program: Program, 
     program.aws.client("s3").delete_object(Bucket=program.bucket, Key="manifests/latest.json")
     program.run()
     assert program.in_mysql("launch_changes") == kept
+    for (table,) in program.login.query("SHOW TABLES"):  # and both at once
+        program.login.query(f"DROP TABLE `{table}`")
+    program.aws.client("s3").delete_object(Bucket=program.bucket, Key="manifests/latest.json")
+    program.run()
+    assert program.in_mysql("launch_changes") == kept
+    program.assert_equal(205)
+
+
+def test_history_holds_any_text(program: Program, api: SampleApi) -> None:
+    texts = ["a\tb\\N\n\r\0", "", "\\N", "\U0001f680" * 500, "'; DROP TABLE launches; --", "x" * 1_000_000, None]
+    records = json.loads(api.body("v5/launches"))
+    for record in records:
+        record["details"] = "before"
+    api.set("launches", records)
+    program.run()
+    for record, text in zip(records, texts, strict=False):
+        record["details"] = text
+    api.set("launches", records)
+    program.run()
+    found = history(program)
+    assert [found[record["id"], "details"]["new"] for record in records[: len(texts)]] == texts
+    for record in records:
+        record["details"] = "after"
+    api.set("launches", records)
+    run_id = program.run()["run_id"]
+    second = {row["launch_id"]: row["old"] for row in program.in_mysql("launch_changes") if row["run_id"] == run_id}
+    assert [second[record["id"]] for record in records[: len(texts)]] == texts
     program.assert_equal(205)
 
 
