@@ -40,27 +40,30 @@ def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _examples(*lines: str) -> str:
+    """What stands below a command's options; the mark keeps the lines as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  spacex-pipeline {line}" for line in lines)])
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples(
+        "run                  publish what has changed",
+        "plan                 what a run would change, written nowhere",
+        "verify --heal        prove both stores by their values, and repair them",
+        "runs --limit 5       what the last runs did",
+        "replay --help        options and examples of a command",
+    ),
+)
 @click.version_option(__version__)
 def cli() -> None:
-    r"""Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
+    """Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 
     Settings come from the environment; the README has their table.
-
-    \b
-    Examples:
-      spacex-pipeline run              publish what has changed
-      spacex-pipeline plan --json      what a run would change, written nowhere
-      spacex-pipeline verify --heal    prove both stores by their values, and repair them
-      spacex-pipeline replay 20261125T101209Z-c7f52c84
-                                       publish once more what that run received
-      spacex-pipeline runs             what the last runs did
-      spacex-pipeline report           charts and data quality as one HTML page
-      spacex-pipeline doctor           look whether everything is set up
     """
 
 
-@cli.command()
+@cli.command(epilog=_examples("run", "run --accept-shrink   after a refusal that a person has looked into"))
 @_json
 @_gate
 def run(**options: Any) -> Request:
@@ -68,23 +71,34 @@ def run(**options: Any) -> Request:
     return Request("run", **options)
 
 
-@cli.command()
+@cli.command(epilog=_examples("plan", "plan --json | jq .plan.rows"))
 @_json
 @_gate
 def plan(**options: Any) -> Request:
-    """Show what a run would change, and the tables; write nothing."""
+    """Show what a run would change, and write nothing.
+
+    Rows and columns, DDL, records to set aside, what the gate says, and the first rows of each table.
+    """
     return Request("plan", **options)
 
 
-@cli.command()
+@cli.command(epilog=_examples("verify", "verify --heal"))
 @_json
 @click.option("--heal", is_flag=True, help="Repair what differs, from the raw archive of the run that published.")
 def verify(**options: Any) -> Request:
-    """Prove the published snapshot: raw archive, every partition in S3 and MySQL."""
+    """Prove the published snapshot by its values.
+
+    The raw archive, and every partition in S3 and in MySQL; rows that differ are named.
+    """
     return Request("verify", **options)
 
 
-@cli.command()
+@cli.command(
+    epilog=_examples(
+        "replay 20261125T101209Z-c7f52c84",
+        "replay --from 2026-11-01 --to 2026-11-25 --to-prefix again --to-database again",
+    )
+)
 @click.argument("run_id", required=False)
 @click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="Replay every run that published from this day on, …")
 @click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="… to this day, in order.")
@@ -93,15 +107,10 @@ def verify(**options: Any) -> Request:
 @_json
 @_gate
 def replay(since: datetime | None, until: datetime | None, **options: Any) -> Request:
-    r"""Publish once more what an earlier run received, from the raw archive.
+    """Publish once more what an earlier run received.
 
-    As if it had run then: after a repair of the program quarantined records are tried again. The next run publishes
-    what the source says today.
-
-    \b
-    Examples:
-      spacex-pipeline replay 20261125T101209Z-c7f52c84
-      spacex-pipeline replay --from 2026-11-01 --to 2026-11-25 --to-prefix again --to-database again
+    It comes from the raw archive, through the same path as a run: after a repair of the program quarantined records are
+    tried again. Elsewhere each run is of the time when it was; here, the next run publishes what the source says today.
     """
     if (options["run_id"] is None) == (since is None and until is None):
         raise click.UsageError("give either a run id, or --from and --to")
@@ -110,7 +119,7 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
     return Request("replay", since=since and since.date(), until=until and until.date(), **options)
 
 
-@cli.group(invoke_without_command=True)
+@cli.group(invoke_without_command=True, epilog=_examples("runs --limit 5", "runs show 20261125T101209Z-c7f52c84"))
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
 @_json
 @click.pass_context
@@ -119,7 +128,7 @@ def runs(context: click.Context, /, **options: Any) -> Request | None:
     return None if context.invoked_subcommand else Request("runs", **options)
 
 
-@runs.command()
+@runs.command(epilog=_examples("runs show 20261125T101209Z-c7f52c84"))
 @click.argument("run_id")
 @_json
 def show(**options: Any) -> Request:
@@ -127,7 +136,7 @@ def show(**options: Any) -> Request:
     return Request("runs", **options)
 
 
-@cli.command()
+@cli.command(epilog=_examples("report --out launches.html", "report --publish"))
 @_json
 @click.option(
     "--out",
@@ -136,21 +145,30 @@ def show(**options: Any) -> Request:
 )
 @click.option("--publish", is_flag=True, help="Put it into the bucket too, as report/report.html under the prefix.")
 def report(**options: Any) -> Request:
-    """Write what is published and what the last runs did as one HTML page that needs nothing beside it."""
+    """Write one HTML page of charts, data quality and runs.
+
+    It is of the published snapshot, and needs nothing beside it.
+    """
     return Request("report", **options)
 
 
-@cli.command()
+@cli.command(epilog=_examples("doctor", "doctor --json | jq '.[] | select(.passed | not)'"))
 @_json
 def doctor(**options: Any) -> Request:
-    """Look whether settings, source, S3, MySQL and CloudWatch are as a run needs them; change nothing."""
+    """Look whether a run has all that it needs.
+
+    Settings, source, S3, MySQL and CloudWatch; nothing is changed.
+    """
     return Request("doctor", **options)
 
 
-@cli.command("init-db")
+@cli.command("init-db", epilog=_examples("init-db              with MYSQL_ADMIN_USER and MYSQL_ADMIN_PASSWORD set"))
 @_json
 def init_db(**options: Any) -> Request:
-    """Make the database and the program's user there, or give the user its new password."""
+    """Make the database and the program's user.
+
+    With the rights of a run; where the user is there already it gets the password that is set.
+    """
     return Request("init-db", **options)
 
 

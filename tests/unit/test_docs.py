@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from app import __version__, errors
-from app.cli import cli
+from app.cli import Request, cli, parse
 from app.contract import contract
 from app.settings import Settings
 
@@ -41,6 +41,17 @@ def test_every_command_is_in_the_readme() -> None:
     commands = re.findall(r"^  ([\w-]+) ", text.split("Commands:")[1], re.MULTILINE)
     named = re.findall(r"`python -m app ([\w-]+)`", (ROOT / "README.md").read_text())
     assert sorted(named) == sorted(commands)
+
+
+def test_every_command_s_help_ends_with_examples_that_it_takes() -> None:
+    for path in ([], *([name] for name in cli.commands), ["runs", "show"]):
+        text = subprocess.run([sys.executable, "-m", "app", *path, "--help"], capture_output=True, text=True, check=True).stdout
+        examples = re.findall(r"^    spacex-pipeline (.+?)(?:   .*| \| .*)?$", text.split("\n  Examples:\n")[1], re.MULTILINE)
+        assert examples
+        for example in examples:
+            words = example.split()
+            assert words[: len(path)] == path
+            assert parse(words) == 0 if "--help" in words else isinstance(parse(words), Request), example
 
 
 def test_the_runbook_has_a_section_for_every_alarm_and_exit_code() -> None:
