@@ -100,6 +100,11 @@ def one_at_a_time() -> Iterator[None]:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:  # whoever read the output has left, as head does; there is nowhere to say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ServerFailed as failure:
         sys.exit(f"{failure}\nmake down removes what is left, for a fresh start.")
