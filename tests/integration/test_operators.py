@@ -1,14 +1,18 @@
 """The commands of the person who runs it: doctor, plan, verify --heal, replay, runs."""
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.program import KEYS, Ended, Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import Login, create_database
+from tests.services.proxy import Proxy, Trouble
 
 
 def records(api: SampleApi) -> list[dict[str, Any]]:
@@ -273,6 +277,26 @@ def test_a_server_that_alters_values_is_found_and_told_as_a_metric(program: Prog
     admin.query("DROP TRIGGER alters")
     assert metrics(program("run"))["StoresEqual"] == 1
     assert program.in_mysql("launches") == before
+    program.assert_equal(205)
+
+
+def test_a_bucket_that_alters_values_is_found_by_the_values(program: Program) -> None:
+    """What is read back has another name in one row, and beside it the hash that was sent: the merge is rolled back."""
+    program.run()
+    key = "launches/year=2006/launches.parquet"
+    rows = pq.ParquetFile(io.BytesIO(program.object(key))).read()
+    column = rows.schema.get_field_index("name")
+    altered = io.BytesIO()
+    pq.write_table(rows.set_column(column, rows.schema.field(column), pa.array(["Altered"] * rows.num_rows)), altered)
+    head = f'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: {altered.tell()}\r\nConnection: close\r\n\r\n'
+    program.aws.client("s3").delete_object(Bucket=program.bucket, Key=key)
+    program.login.query("DELETE FROM launches WHERE launch_year = 2006")
+    with Proxy("127.0.0.1", int(program.aws.url.rpartition(":")[2])) as proxy:
+        proxy.fail(Trouble(b"^GET /[^/]+/launches/year[^/]+2006/", answer=head.encode() + altered.getvalue()))
+        ended = program("run", code=8, AWS_ENDPOINT_URL=proxy.url)
+    assert "S3 launches 2006" in ended.lines[-1]["message"]
+    assert len(program.in_mysql("launches")) == 204
+    program.run()
     program.assert_equal(205)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.program import KEYS, Program
-from tests.sample_api import SampleApi
+from tests.sample_api import Fault, SampleApi
+from tests.sample_api.records import launch
 
 
 def test_first_run_publishes_every_launch_to_both_stores(program: Program) -> None:
@@ -190,8 +192,6 @@ def test_masses_whose_sum_is_no_number_are_a_reject(program: Program, api: Sampl
 
 
 def test_second_run_at_the_same_time_leaves_with_7_and_a_killed_one_frees_the_lock(program: Program, api: SampleApi) -> None:
-    from tests.sample_api import Fault
-
     api.fault("launches", Fault(hang_s=8))
     slow = program.start("run")
     try:
@@ -207,6 +207,51 @@ def test_second_run_at_the_same_time_leaves_with_7_and_a_killed_one_frees_the_lo
     states = [row[0] for row in program.login.query("SELECT state FROM pipeline_runs ORDER BY started_at")]
     assert states == ["failed", "published"]
     program.assert_equal(205)
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+@pytest.mark.parametrize("key", ["launches/year=2006/launches.parquet", "manifests/latest.json"])
+def test_what_another_writer_put_meanwhile_is_not_overwritten(
+    program: Program, api: SampleApi, key: str, there_before: bool
+) -> None:
+    """A run is stale once somebody has replaced what it saw, or has made what it saw was not there."""
+    if there_before:
+        program.run()
+        before = program.in_mysql("launches")
+    stale = run_that_has_looked(program, api)
+    program.aws.client("s3").put_object(Bucket=program.bucket, Key=key, Body=b"another's")
+    out, _ = stale.communicate(timeout=60)
+    assert stale.returncode == 5, out
+    assert "was replaced by another writer" in json.loads(out)["error"]
+    assert program.object(key) == b"another's"
+    if key.endswith(".parquet"):  # the pointer comes after the commit
+        assert program.in_mysql("launches") == (before if there_before else [])
+    assert program.run()["state"] == "published"
+    program.assert_equal(205)
+
+
+def test_rows_that_go_meanwhile_are_missed_where_nothing_was_to_be_written(program: Program, api: SampleApi) -> None:
+    program.run()
+    running = run_that_has_looked(program, api)
+    program.login.query("DELETE FROM launches WHERE launch_year = 2012")
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 8, out
+    assert "MySQL launches 2012: 0 rows, not 2" in json.loads(out)["error"]
+    program.run()
+    program.assert_equal(205)
+
+
+def run_that_has_looked(program: Program, api: SampleApi) -> "subprocess.Popen[str]":
+    """A run that knows what both stores hold, and waits for a source that has changed in 2006."""
+    changed = [launch(index) for index in range(205)]
+    changed[0] = changed[0] | {"name": "Another name"}  # the record itself is shared
+    api.set("launches", changed)
+    seen = len(api.requests)
+    api.fault("launches", Fault(hang_s=2, first=1))
+    running = program.start("run", "--json")
+    while len(api.requests) == seen:
+        assert running.poll() is None
+    return running
 
 
 def test_output_of_a_run_elsewhere_than_on_a_terminal_is_json_lines(program: Program) -> None:
