@@ -5,6 +5,8 @@ Names carry the case's id; their input files come from the folder that CASES_DAT
 
 import gzip
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -448,3 +450,21 @@ def test_a_stuck_page_and_a_wrong_total_are_refused(api: SampleApi, tmp_path: Pa
     api.fault("launches/query", Fault(totals=(206,)))
     with pytest.raises(SourceError, match="205 records came where the API states 206"):
         pages_of(api, tmp_path)
+
+
+def test_the_list_s_etag_is_not_that_of_pages_read_from_a_later_list(api: SampleApi, tmp_path: Path) -> None:
+    assert pages_of(api, tmp_path).etag is not None
+    api.requests.clear()
+    api.fault("launches/query", Fault(hang_s=1, reset=True, first=1))
+
+    def change() -> None:
+        while not any(request.path.endswith("/query") for request in api.requests):
+            time.sleep(0.01)
+        api.set("launches", [record | {"details": "New."} for record in json.loads(api.body("v5/launches"))])
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    endpoint = pages_of(api, tmp_path)
+    changing.join()
+    assert all(record["details"] == "New." for body in endpoint.bodies for record in json.loads(body.path.read_bytes())["docs"])
+    assert endpoint.etag is None
