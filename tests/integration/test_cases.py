@@ -22,6 +22,8 @@ from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import AwsEndpoint, Login, MysqlServer
 from tests.services.certificates import make_certificates
+from tests.services.proxy import Proxy, Trouble
+from tests.services.server import HOST
 
 LENIENT = {"MAX_REJECTED_RATIO": "1"}
 
@@ -221,6 +223,28 @@ def test_b01_a_launch_that_moves_or_vanishes_is_nowhere_twice(program: Program, 
     program.run()
     assert program.keys("launches/") == ["launches/year=2020/launches.parquet"]  # no stale file of a year left empty
     assert set(rows(program)) == {1, 4}
+
+
+def test_a_launch_that_moves_comes_before_it_goes(program: Program, api: SampleApi) -> None:
+    """While S3 is slow to say that the gaining partition is written, the losing one is not: nobody by path misses the launch."""
+    program.run()
+    records = json.loads(api.body("v5/launches"))
+    moving = next(record for record in records if record["date_utc"].startswith("2018"))
+    moving["date_utc"] = "2006-06-01T00:00:00.000Z"
+    api.set("launches", records)
+    gaining, losing = program.versions("launches/year=2006/"), program.versions("launches/year=2018/")
+    with Proxy(HOST, int(program.aws.url.rpartition(":")[2])) as proxy:
+        proxy.fail(Trouble(b"^PUT /[^/]+/launches/year[^/]+2006/", drip_s=0.02))
+        running = program.start("run", AWS_ENDPOINT_URL=proxy.url)
+        while program.versions("launches/year=2006/") == gaining:
+            assert running.poll() is None
+        time.sleep(2)  # in which the other could have been written
+        running.kill()
+        running.communicate()
+    assert program.versions("launches/year=2018/") == losing
+    program.run()
+    assert program.versions("launches/year=2018/") > losing
+    program.assert_equal(205)
 
 
 def test_m01_a_load_that_fails_midway_leaves_the_table_as_it_was(program: Program, case: Case, mysql: Login) -> None:
