@@ -1,5 +1,6 @@
 """The commands of the person who runs it: doctor, plan, verify --heal, replay, runs."""
 
+import gzip
 import io
 import json
 from dataclasses import replace
@@ -274,6 +275,7 @@ def test_a_server_that_alters_values_is_found_and_told_as_a_metric(program: Prog
     ended = program("run", code=8)
     assert metrics(ended)["StoresEqual"] == metrics(ended)["Success"] == 0
     assert "launches 2012" in ended.lines[-1]["message"]
+    assert program.in_mysql("launches") == [row for row in before if row["launch_year"] != 2012]
     admin.query("DROP TRIGGER alters")
     assert metrics(program("run"))["StoresEqual"] == 1
     assert program.in_mysql("launches") == before
@@ -288,16 +290,33 @@ def test_a_bucket_that_alters_values_is_found_by_the_values(program: Program) ->
     column = rows.schema.get_field_index("name")
     altered = io.BytesIO()
     pq.write_table(rows.set_column(column, rows.schema.field(column), pa.array(["Altered"] * rows.num_rows)), altered)
-    head = f'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: {altered.tell()}\r\nConnection: close\r\n\r\n'
     program.aws.client("s3").delete_object(Bucket=program.bucket, Key=key)
     program.login.query("DELETE FROM launches WHERE launch_year = 2006")
     with Proxy("127.0.0.1", int(program.aws.url.rpartition(":")[2])) as proxy:
-        proxy.fail(Trouble(b"^GET /[^/]+/launches/year[^/]+2006/", answer=head.encode() + altered.getvalue()))
+        proxy.fail(Trouble(b"^GET /[^/]+/launches/year[^/]+2006/", answer=s3_answer(altered.getvalue())))
         ended = program("run", code=8, AWS_ENDPOINT_URL=proxy.url)
     assert "S3 launches 2006" in ended.lines[-1]["message"]
     assert len(program.in_mysql("launches")) == 204
     program.run()
     program.assert_equal(205)
+
+
+def test_an_archive_that_gives_back_something_else_is_never_used(program: Program, api: SampleApi) -> None:
+    program.run()
+    before = program.versions("launches/")
+    api.set("rockets", [record | {"name": "New"} for record in json.loads(api.body("rockets"))])
+    other = gzip.compress(json.dumps(records(api)[1:]).encode())
+    with Proxy("127.0.0.1", int(program.aws.url.rpartition(":")[2])) as proxy:
+        proxy.fail(Trouble(b"^GET /[^/]+/raw/[^ ]*launches-1", answer=s3_answer(other)))
+        ended = program("run", code=5, AWS_ENDPOINT_URL=proxy.url)
+    assert "launches-1.json.gz is not what was archived" in ended.lines[-1]["message"]
+    assert program.versions("launches/") == before
+
+
+def s3_answer(body: bytes) -> bytes:
+    """What S3 answers to a GET, as far as a client looks."""
+    head = f'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n'
+    return head.encode() + body
 
 
 def test_only_a_run_is_a_success(program: Program) -> None:
