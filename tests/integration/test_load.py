@@ -52,3 +52,8 @@ def test_rows_that_go_or_come_on_the_way_fail_without_a_warning(session: Session
 def test_what_fits_is_loaded_as_it_is(session: Session) -> None:
     session.load(LOAD, iter([b"1\tabc\t2020-01-01", b" 00:00:00\n2\t", "äöü\t\\N\n".encode()]), lambda: 2)
     assert session.query("SELECT `id`, `text` FROM `loaded`") == [(1, "abc"), (2, "äöü")]
+
+
+def test_other_statements_alter_nothing_either(session: Session) -> None:
+    with pytest.raises(WarehouseError, match="text"):
+        session.execute("INSERT INTO `loaded` (`id`, `text`) VALUES (1, 'long')")
