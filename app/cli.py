@@ -1,4 +1,4 @@
-"""The command line: what can be asked for. What then happens is in `__main__`."""
+"""The command line: what can be asked for. What then happens is in `command.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

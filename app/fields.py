@@ -5,13 +5,13 @@ of `schema.Kind`, so that what passes here fits both stores unaltered.
 """
 
 import contextlib
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
+from pydantic_core import to_json
 
 from app.schema import Kind
 
@@ -63,7 +63,7 @@ def as_json_array(path: str, values: list[Any] | None) -> str | None:
     """A list as the text of a JSON array, which keeps it whole in one column; None stays None."""
     if values is None:
         return None
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    text = to_json(values).decode() if values else "[]"
     limit = Kind.TEXT.value.max_chars
     if limit is not None and len(text) > limit:
         raise Unfit(path, values, f"over {limit} characters as one text")

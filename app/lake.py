@@ -1,5 +1,6 @@
 """The bucket: raw archive, partitions, quarantine and manifest. The layout is the contract's."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -7,7 +8,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from pydantic import ValidationError
 
 from app.errors import LakeError
 from app.records import (
+    EMPTY,
     ArchivedEndpoint,
     Body,
     Content,
@@ -38,6 +41,7 @@ from app.records import (
 from app.schema import TABLES
 from app.settings import Settings
 from app.sources.bodies import Unreadable
+from app.transform import add_rows_as_stored
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +51,7 @@ READ_TIMEOUT_S = 20
 ATTEMPTS = 4
 CONNECTIONS = 8
 _ROW_GROUP_ROWS = 100_000
+_ROWS_A_BATCH = 5_000  # hashed at once
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ALWAYS = {
@@ -67,6 +72,8 @@ class S3Lake:
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
+        # Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition.
+        self._one_in_memory = threading.Lock()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -234,12 +241,15 @@ class S3Lake:
                     self.strays.append(self._url(key))
         return found
 
-    def write(self, run: Run, key: PartitionKey, rows: pa.Table, content: Content, over: StoredObject | None) -> WrittenFile:
+    def write(
+        self, run: Run, key: PartitionKey, rows: Callable[[], pa.Table], content: Content, over: StoredObject | None
+    ) -> WrittenFile:
         """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
         buffer = io.BytesIO()
-        pq.write_table(rows, buffer, compression="zstd", row_group_size=_ROW_GROUP_ROWS, version="2.6")
+        with self._one_in_memory:
+            pq.write_table(rows(), buffer, compression="zstd", row_group_size=_ROW_GROUP_ROWS, version="2.6")
         body = buffer.getvalue()
         marks = {"run-id": run.id, "digest": content.digest, "rows": str(content.rows)}
 
@@ -261,10 +271,23 @@ class S3Lake:
 
     def read(self, key: str, version_id: str | None) -> pa.Table:
         """One partition as stored. Raises LakeError."""
+        with self._opened(key, version_id) as file:
+            return file.read()
+
+    def content(self, file: WrittenFile) -> Content:
+        """What one partition's object holds, by its values. Raises LakeError."""
+        with self._opened(file.key, file.version_id) as opened, self._one_in_memory:
+            content = EMPTY
+            for batch in opened.iter_batches(_ROWS_A_BATCH):
+                content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))
+            return content
+
+    @contextlib.contextmanager
+    def _opened(self, key: str, version_id: str | None) -> Iterator[pq.ParquetFile]:
         version = {"VersionId": version_id} if version_id else {}
         got = self._call("GetObject", key, **version)
         try:
-            return pq.ParquetFile(pa.BufferReader(got["Body"].read())).read()
+            yield pq.ParquetFile(pa.BufferReader(got["Body"].read()))
         except (pa.ArrowException, OSError, BotoCoreError) as error:
             raise LakeError(f"{self._url(key)} can't be read: {error}") from error
 

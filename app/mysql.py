@@ -111,14 +111,14 @@ class Session:
         """Run a query; its rows. Raises WarehouseError."""
         return self._run(statement, values)[1]
 
-    def load(self, statement: str, stream: Iterable[bytes], sent: Callable[[], int]) -> None:
+    def load(self, statement: str, stream: Iterable[bytes], sent: Callable[[], int], values: Sequence[Any] = ()) -> None:
         """LOAD DATA LOCAL from our own stream, strict: every row loaded, no warning of any kind.
 
         `sent` tells how many rows the stream held, once it has ended. Raises WarehouseError.
         """
         self._connection.stream = stream
         try:
-            loaded = self.execute(statement)
+            loaded = self.execute(statement, values)
         finally:
             self._connection.stream = None
         warnings = self._connection._result.warning_count if self._connection._result else 0

@@ -44,7 +44,7 @@ from app.records import (
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 from app.snapshot import Snapshot
 from app.telemetry import Telemetry
-from app.transform import conform, content_as_stored
+from app.transform import conform
 
 LOCK_WAIT_S = 300
 """How long a verification waits for a run to end."""
@@ -296,8 +296,9 @@ def publish(
 def _write(
     run: Run, edges: Edges, snapshot: Snapshot, key: PartitionKey, held: Held
 ) -> tuple[PartitionKey, WrittenFile, Content]:
-    file = edges.lake.write(run, key, snapshot.partition(key), snapshot.contents[key], held.objects.get(key))
-    return key, file, content_as_stored(TABLES[key[0]], edges.lake.read(file.key, file.version_id))
+    rows = functools.partial(snapshot.partition, key)
+    file = edges.lake.write(run, key, rows, snapshot.contents[key], held.objects.get(key))
+    return key, file, edges.lake.content(file)
 
 
 def _results(
@@ -312,8 +313,8 @@ def _results(
 
 
 def _read_back(lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]) -> dict[PartitionKey, Content]:
-    reading = {key: pool.submit(lake.read, file.key, file.version_id) for key, file in files.items()}
-    return {key: content_as_stored(TABLES[key[0]], future.result()) for key, future in reading.items()}
+    reading = {key: pool.submit(lake.content, file) for key, file in files.items()}
+    return {key: future.result() for key, future in reading.items()}
 
 
 def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge) -> None:

@@ -1,7 +1,7 @@
 """What flows through a run: frozen types, and the protocols of the three systems at its edges."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -143,6 +143,9 @@ class Content:
 
     rows: int
     digest: str
+
+
+EMPTY = Content(0, "0" * 32)
 
 
 @dataclass(frozen=True)
@@ -292,8 +295,11 @@ class Lake(Protocol):
     def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint: ...
     def check_raw(self, raw: RawObject) -> None: ...
     def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str: ...
-    def write(self, run: Run, key: PartitionKey, rows: pa.Table, content: Content, over: StoredObject | None) -> WrittenFile: ...
+    def write(
+        self, run: Run, key: PartitionKey, rows: Callable[[], pa.Table], content: Content, over: StoredObject | None
+    ) -> WrittenFile: ...
     def read(self, key: str, version_id: str | None) -> pa.Table: ...
+    def content(self, file: WrittenFile) -> Content: ...
     def delete(self, stored: StoredObject) -> None: ...
     def publish(self, manifest: Manifest, over: Pointer) -> None: ...
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.records import Content, PartitionKey
+from app.records import EMPTY, Content, PartitionKey
 from app.schema import TABLES
 from app.transform import add_hashes
-
-_EMPTY = Content(0, "0" * 32)
 
 
 class Snapshot:
@@ -21,8 +19,8 @@ class Snapshot:
         self.contents: dict[PartitionKey, Content] = {}
         self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
         self._writers: dict[str, pa.RecordBatchFileWriter] = {}
-        self._slices: dict[PartitionKey, list[tuple[int, int, int]]] = {}  # batch, offset, rows
-        self._batches = dict.fromkeys(TABLES, 0)
+        self._batches: dict[PartitionKey, list[int]] = {}  # which of a file's batches are a partition's
+        self._written = dict.fromkeys(TABLES, 0)
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Take up some rows of one table."""
@@ -32,13 +30,13 @@ class Snapshot:
             assert not self._paths[table].exists()  # a table that was closed is complete
             self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
         batch = rows.sort_by("launch_year").combine_chunks().to_batches()[0]
-        self._writers[table].write_batch(batch)
-        years, hashes = batch.column("launch_year"), batch.column("row_hash")
-        for year, offset, length in _runs(years):
+        for year, offset, length in _runs(batch.column("launch_year")):
             key = (table, year)
-            self._slices.setdefault(key, []).append((self._batches[table], offset, length))
-            self.contents[key] = add_hashes(self.contents.get(key, _EMPTY), hashes.slice(offset, length).to_pylist())
-        self._batches[table] += 1
+            of_year = batch.slice(offset, length)
+            self._writers[table].write_batch(of_year)
+            self._batches.setdefault(key, []).append(self._written[table])
+            self._written[table] += 1
+            self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
     def close(self) -> None:
         """No more rows for the tables that have some: they can be read now."""
@@ -53,11 +51,11 @@ class Snapshot:
     def partition(self, key: PartitionKey) -> pa.Table:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes."""
         table = TABLES[key[0]]
-        if key not in self._slices:
+        if key not in self._batches:
             return table.arrow.empty_table()
         with pa.OSFile(str(self._paths[table.name])) as file:
             reader = pa.ipc.open_file(file)
-            parts = [reader.get_batch(i).slice(offset, length) for i, offset, length in self._slices[key]]
+            parts = [reader.get_batch(i) for i in self._batches[key]]
         whole = pa.Table.from_batches(parts, table.arrow)
         return whole.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
 

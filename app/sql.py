@@ -70,17 +70,28 @@ def create_stage(table: Table) -> str:
     return f"CREATE TEMPORARY TABLE {quoted(stage_name(table))} ({', '.join(lines)}) {_OPTIONS}"
 
 
-def load(table: Table) -> str:
-    """LOAD DATA into the staging table. The file name is for the server's log; our client answers with its own stream."""
+def load_stage(table: Table) -> str:
+    """LOAD DATA into the staging table."""
+    return _load(table, stage_name(table))
+
+
+def load_empty(table: Table) -> str:
+    """LOAD DATA into the table itself, which must be empty; parameters: the lineage."""
+    sets = ", ".join(f"{quoted(name)} = %s" for name, _ in lineage(table))
+    return _load(table, table.name) + (f" SET {sets}" if sets else "")
+
+
+def _load(table: Table, into: str) -> str:
+    """The file name is for the server's log; our client answers with its own stream."""
     columns = ", ".join(quoted(c.name) for c in table.columns)
     return (
-        f"LOAD DATA LOCAL INFILE '{table.name}' INTO TABLE {quoted(stage_name(table))} CHARACTER SET utf8mb4 "
+        f"LOAD DATA LOCAL INFILE '{table.name}' INTO TABLE {quoted(into)} CHARACTER SET utf8mb4 "
         rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
     )
 
 
 def load_lines(table: Table, rows: pa.Table) -> bytes:
-    r"""Rows in the dialect that `load` names: tabs between values, line feeds after rows, backslash escapes, \N for null."""
+    r"""Rows in the dialect that loads name: tabs between values, line feeds after rows, backslash escapes, \N for null."""
     if not rows.num_rows:
         return b""
     parts = []
@@ -138,8 +149,9 @@ def contents(table: Table, years: Iterable[int]) -> str:
     )
     return (
         f"SELECT h.`launch_year`, COUNT(*), LOWER(CONCAT({halves})) FROM (SELECT t.`launch_year`, "
-        f"{stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t WHERE t.`launch_year` IN ({listed})) AS h "
-        "GROUP BY h.`launch_year`"
+        f"{stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t WHERE t.`launch_year` IN ({listed}) "
+        # The limit keeps the inner query a query of its own: merged into the outer one, each hash would be computed twice.
+        "LIMIT 18446744073709551615) AS h GROUP BY h.`launch_year`"
     )
 
 

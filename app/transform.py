@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.records import Content, Rows
+from app.records import EMPTY, Content, Rows
 from app.schema import SNAPSHOT, Column, Kind, Table
 
 if TYPE_CHECKING:
@@ -29,17 +29,21 @@ TINY_SCALE = 2**50
 
 def transform(rows: Rows) -> dict[str, pa.Table]:
     """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
-    return {
-        table.name: with_hashes(table, {c.name: [row.get(c.name) for row in rows[table.name]] for c in table.facts})
-        for table in SNAPSHOT.values()
-    }
+    tables = {}
+    for table in SNAPSHOT.values():
+        facts = pa.array(rows[table.name], pa.struct([(c.name, c.kind.value.arrow) for c in table.facts]))
+        tables[table.name] = _with_hashes(table, facts.flatten())
+    return tables
 
 
 def with_hashes(table: Table, facts: Mapping[str, list[object]]) -> pa.Table:
     """An Arrow table from the facts by column, the row hashes added. Raises pyarrow.ArrowInvalid when a value does not fit."""
-    arrays = {c.name: pa.array(facts[c.name], c.kind.value.arrow) for c in table.facts}
-    bare = pa.table(arrays)
-    return pa.table({**arrays, "row_hash": row_hashes(table, bare)}, schema=table.arrow)
+    return _with_hashes(table, [pa.array(facts[c.name], c.kind.value.arrow) for c in table.facts])
+
+
+def _with_hashes(table: Table, facts: list[pa.Array]) -> pa.Table:
+    bare = pa.table(facts, [c.name for c in table.facts])
+    return pa.table([*facts, row_hashes(table, bare)], schema=table.arrow)
 
 
 def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
@@ -121,7 +125,7 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
 
 def content_of(rows: pa.Table) -> Content:
     """Row count and digest of a partition, by the hashes in its `row_hash` column."""
-    return add_hashes(Content(0, "0" * _HASH_HEX), rows["row_hash"].to_pylist())
+    return add_hashes(EMPTY, rows["row_hash"].to_pylist())
 
 
 def add_hashes(content: Content, hashes: Iterable[str]) -> Content:
@@ -131,9 +135,14 @@ def add_hashes(content: Content, hashes: Iterable[str]) -> Content:
     return Content(content.rows + len(added), f"{digest:0{_HASH_HEX}x}")
 
 
-def content_as_stored(table: Table, rows: pa.Table) -> Content:
-    """Content recomputed from the values of a file that was read back."""
-    return add_hashes(Content(0, "0" * _HASH_HEX), row_hashes(table, rows).to_pylist())
+def add_rows_as_stored(content: Content, table: Table, rows: pa.Table) -> Content:
+    """A content with some rows of a file in it, their hashes computed anew from the values that were read back."""
+    return add_hashes(content, row_hashes(table, rows).to_pylist())
+
+
+def frame_types(table: Table) -> dict[str, str]:
+    """The types of the columns of `frame`, as pandas names them, told without it."""
+    return {c.name: f"{c.kind.value.arrow}[pyarrow]" for c in table.columns}
 
 
 def frame(rows: pa.Table) -> "pd.DataFrame":

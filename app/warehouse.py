@@ -25,6 +25,7 @@ from app.transform import with_hashes
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
+_ROWS_A_CHUNK = 5_000  # as text a row takes several times the memory that it takes in Arrow
 _UNKNOWN_TABLE = 1146
 _FINISH_TIMEOUT_S = 5.0
 _COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
@@ -273,16 +274,26 @@ class MysqlWarehouse:
         """Stage and merge, uncommitted: yield to prove it, roll back unless `commit` was called.
 
         `staged` are the rows of the partitions to load; `scope` names for each table the years whose rows are gone when they were
-        not staged. Raises WarehouseError.
+        not staged. An empty table has nothing to merge with: it is loaded as it is, in the transaction. Raises WarehouseError.
         """
         self.check_lock()
+        empty = [name for name in staged if not self._session.query(f"SELECT 1 FROM {sql.quoted(name)} LIMIT 1")]
         for name, parts in staged.items():
-            self._stage(TABLES[name], parts)
+            if name not in empty:
+                table = TABLES[name]
+                self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {sql.quoted(sql.stage_name(table))}")
+                self._session.execute(sql.create_stage(table))
+                self._load(table, parts, sql.load_stage(table), [])
         self._session.execute("START TRANSACTION")
         merge = OpenMerge(self, run)
         try:
-            for name in staged:
-                merge.merged[name] = self._merge_table(TABLES[name], run, scope[name])
+            for name, parts in staged.items():
+                table = TABLES[name]
+                lineage = [run.id, _naive(run.as_of)][: len(sql.lineage(table))]
+                if name in empty:
+                    merge.merged[name] = Merged(self._load(table, parts, sql.load_empty(table), lineage), 0, 0)
+                else:
+                    merge.merged[name] = self._merge_table(table, lineage, scope[name])
             self._session.execute("UPDATE `pipeline_runs` SET `state` = 'merged' WHERE `run_id` = %s", [run.id])
             yield merge
         finally:
@@ -291,21 +302,20 @@ class MysqlWarehouse:
                 # where a statement would be taken for data. Closed, the server rolls back and frees the lock.
                 self._session.close()
 
-    def _stage(self, table: Table, parts: Iterable[pa.Table]) -> None:
+    def _load(self, table: Table, parts: Iterable[pa.Table], statement: str, values: list[Any]) -> int:
         sent = 0
 
         def stream() -> Iterator[bytes]:
             nonlocal sent
             for part in parts:
+                for start in range(0, part.num_rows, _ROWS_A_CHUNK):
+                    yield sql.load_lines(table, part.slice(start, _ROWS_A_CHUNK))
                 sent += part.num_rows
-                yield sql.load_lines(table, part)
 
-        self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {sql.quoted(sql.stage_name(table))}")
-        self._session.execute(sql.create_stage(table))
-        self._session.load(sql.load(table), stream(), lambda: sent)
+        self._session.load(statement, stream(), lambda: sent, values)
+        return sent
 
-    def _merge_table(self, table: Table, run: Run, years: set[int]) -> Merged:
-        lineage = [run.id, _naive(run.as_of)][: len(sql.lineage(table))]
+    def _merge_table(self, table: Table, lineage: list[Any], years: set[int]) -> Merged:
         updated = self._session.execute(sql.update_changed(table), lineage)
         inserted = self._session.execute(sql.insert_new(table), lineage)
         deleted = self._session.execute(sql.delete_gone(table, years)) if years else 0

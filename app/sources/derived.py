@@ -1,7 +1,8 @@
 """What every source's rows have in common: facts of a launch that follow from its boosters and payloads, and fields unknown."""
 
+from functools import cache
 from math import fsum
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,10 +20,22 @@ def name_unknown_fields(record: Record, checked: Checked, prefix: str = "") -> N
     """Count the fields that the models do not declare, by their path: links.patch.huge."""
     for name in record.model_extra or ():
         checked.unknown_fields[prefix + name] += 1
-    for name, value in vars(record).items():
+    for name in _fields_of_records(type(record)):
+        value = getattr(record, name)
         for part in value if isinstance(value, list) else (value,):
-            if isinstance(part, Record):
+            if part is not None:
                 name_unknown_fields(part, checked, f"{prefix}{name}.")
+
+
+@cache
+def _fields_of_records(model: type[Record]) -> list[str]:
+    """The fields that are records themselves, or lists of them: few among many."""
+    return [name for name, field in model.model_fields.items() if _holds_records(field.annotation)]
+
+
+def _holds_records(annotation: Any) -> bool:
+    is_record = isinstance(annotation, type) and issubclass(annotation, Record)
+    return is_record or any(map(_holds_records, get_args(annotation)))
 
 
 def payload_facts(payloads: list[Row] | None) -> Row:

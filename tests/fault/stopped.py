@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import botocore.client
-import pandas as pd  # noqa: F401  # here, so that it is in the server that every run is forked from
 import pymysql.connections
 
 import app.__main__
+import app.command  # here, so that it is in the server that every run is forked from
 
 _READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
