@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gc
+import importlib.abc
 import json
 import logging
 import secrets
@@ -69,6 +70,14 @@ def execute(request: cli.Request) -> int:
     return _Command(request, settings).execute()
 
 
+class _WithoutPandas(importlib.abc.MetaPathFinder):
+    """Says that there is no pandas: Arrow would import it, a quarter of a second, only to know its kinds of null."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
 class _Command:
     """One command at work: its telemetry, its report, and how it ends."""
 
@@ -81,6 +90,8 @@ class _Command:
         # Someone watches stdout, or, where the result goes there, stderr.
         lines_to = sys.stderr if request.as_json else sys.stdout
         self.view = _terminal(request) if lines_to.isatty() else None
+        if self.view is None:
+            sys.meta_path.insert(0, _WithoutPandas())
         self.interrupts = Interrupts(settings.run_timeout_s)
         self.logger = logger_to(None if self.view else lines_to, settings.log_level, settings.secrets)
         self.tell = Telemetry(run_id, self.logger, self.interrupts, self.view)

@@ -39,7 +39,7 @@ class Derived:
     """What the launches of one answer came to."""
 
     snapshot: Snapshot
-    accepted: set[str] = field(default_factory=set)
+    accepted: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     lookups: dict[str, LookupUse] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
@@ -56,17 +56,17 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
     tell = edges.telemetry
     with tell.stage("validate") as counts:
         superseded: set[int] = set()
-        derived, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
+        derived, accepted, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
             launches = endpoints["launches"]
             if not (launches.base or launches.archived or launches.progress):  # changes replace what they come on top of
                 tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
-            derived, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
+            derived, accepted, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
         if not is_source_change(held, run):  # the tables hold one source, never a mixture
-            _retain(derived, edges, held, trusted=trusted)
+            _retain(derived, accepted, edges, held, trusted=trusted)
         derived.snapshot.close()
-        counts.update(accepted=len(derived.accepted), rejected=len(derived.rejected_launches), retained=len(derived.retained))
+        counts.update(accepted=derived.accepted, rejected=len(derived.rejected_launches), retained=len(derived.retained))
     with tell.stage("history") as counts:
         derived.snapshot.add(LAUNCH_CHANGES.name, _history(edges, held))
         if is_followed(held, run):
@@ -87,10 +87,11 @@ def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held
 
 def _read_launches(
     run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], skip: set[int], folder: Path
-) -> tuple[Derived, dict[int, str]]:
-    """All launches but those at the places to skip; and the places that hold an earlier record of an id, with the id."""
+) -> tuple[Derived, set[str], dict[int, str]]:
+    """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
     parser = edges.source.parser(endpoints)
     derived = Derived(Snapshot(folder))
+    accepted: set[str] = set()
     seen: dict[str, int] = {}
     earlier: dict[int, str] = {}
     unknown: Counter[str] = Counter()
@@ -101,7 +102,7 @@ def _read_launches(
             if launch_id in seen:
                 earlier[seen[launch_id]] = launch_id
             seen[launch_id] = index
-        derived.accepted.update(checked.ids)
+        accepted.update(checked.ids)
         derived.rejected += checked.rejected
         unknown += checked.unknown_fields
         notes += checked.notes
@@ -110,32 +111,33 @@ def _read_launches(
             derived.snapshot.add(name, rows)
         derived.newest_launch_utc = _newest(derived.newest_launch_utc, tables["launches"], run.as_of)
         edges.telemetry.progress(f"{len(seen)} launches")
+    derived.accepted = len(accepted)
     derived.rejected += parser.rejected
     derived.lookups = parser.lookup_use()
     if not earlier:
         edges.telemetry.warn_if(sorted(unknown), "fields that the contract does not know")
         for note, times in sorted(notes.items()):
             edges.telemetry.warn(f"{note} ({times} launches)")
-    return derived, earlier
+    return derived, accepted, earlier
 
 
 def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) -> list[tuple[int, str]]:
     return sorted([*zip(indexes, ids, strict=True), *((r.index, r.id) for r in rejected if r.id)])
 
 
-def _retain(derived: Derived, edges: Edges, held: Held, *, trusted: bool) -> None:
+def _retain(derived: Derived, accepted: set[str], edges: Edges, held: Held, *, trusted: bool) -> None:
     """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
     rejects = derived.rejected_launches
-    wanted = {r.id for r in rejects if r.id} - derived.accepted
+    wanted = {r.id for r in rejects if r.id} - accepted
     everything = any(r.id is None for r in rejects)
     if not wanted and not everything:
         return
-    in_mysql = edges.warehouse.launch_ids() - derived.accepted
+    in_mysql = edges.warehouse.launch_ids() - accepted
     manifest = held.manifest
     in_lake: set[str] = set()
     if manifest is not None:
         files = [f for f in manifest.files if f.table == "launches"]
-        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - derived.accepted
+        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - accepted
     if everything:
         wanted |= in_mysql | in_lake
     # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
@@ -199,7 +201,8 @@ def changes_of(edges: Edges, held: Held, snapshot: Snapshot, table: Table) -> Di
             before = edges.warehouse.rows_of_years(table.name, [year])
         else:
             before = read_files(edges.lake, table, [files[year]] if year in files else [])
-        after = snapshot.partition((table.name, year))
+        parts_of_year = snapshot.partition((table.name, year)) if year in new else ()
+        after = pa.concat_tables([table.arrow.empty_table(), *parts_of_year])
         # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
         parts.append((_without(before, after), _without(after, before)))
     return difference(table, pa.concat_tables([o for o, _ in parts]), pa.concat_tables([n for _, n in parts]))

@@ -18,6 +18,7 @@ from app.schema import Kind
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIRST_YEAR = 1000  # MySQL's DATETIME starts here
+_TEXT_CHARS = Kind.TEXT.value.max_chars or 0
 
 
 def newest_past(dated: Iterable[tuple[Any, Any]], now: datetime) -> str:
@@ -64,9 +65,8 @@ def as_json_array(path: str, values: list[Any] | None) -> str | None:
     if values is None:
         return None
     text = to_json(values).decode() if values else "[]"
-    limit = Kind.TEXT.value.max_chars
-    if limit is not None and len(text) > limit:
-        raise Unfit(path, values, f"over {limit} characters as one text")
+    if len(text) > _TEXT_CHARS:
+        raise Unfit(path, values, f"over {_TEXT_CHARS} characters as one text")
     return text
 
 

@@ -50,7 +50,6 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 ATTEMPTS = 4
 CONNECTIONS = 8
-_ROW_GROUP_ROWS = 100_000
 _ROWS_A_BATCH = 5_000  # hashed at once
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
@@ -72,8 +71,7 @@ class S3Lake:
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
-        # Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition.
-        self._one_in_memory = threading.Lock()
+        self._lock = threading.Lock()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -242,14 +240,15 @@ class S3Lake:
         return found
 
     def write(
-        self, run: Run, key: PartitionKey, rows: Callable[[], pa.Table], content: Content, over: StoredObject | None
+        self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], content: Content, over: StoredObject | None
     ) -> WrittenFile:
         """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
         buffer = io.BytesIO()
-        with self._one_in_memory:
-            pq.write_table(rows(), buffer, compression="zstd", row_group_size=_ROW_GROUP_ROWS, version="2.6")
+        with self._one_in_memory(), pq.ParquetWriter(buffer, TABLES[table].arrow, compression="zstd", version="2.6") as writer:
+            for part in rows:
+                writer.write_table(part)
         body = buffer.getvalue()
         marks = {"run-id": run.id, "digest": content.digest, "rows": str(content.rows)}
 
@@ -276,11 +275,18 @@ class S3Lake:
 
     def content(self, file: WrittenFile) -> Content:
         """What one partition's object holds, by its values. Raises LakeError."""
-        with self._opened(file.key, file.version_id) as opened, self._one_in_memory:
+        with self._opened(file.key, file.version_id) as opened, self._one_in_memory():
             content = EMPTY
             for batch in opened.iter_batches(_ROWS_A_BATCH):
                 content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))
             return content
+
+    @contextlib.contextmanager
+    def _one_in_memory(self) -> Iterator[None]:
+        """Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition."""
+        with self._lock:
+            yield
+            pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
 
     @contextlib.contextmanager
     def _opened(self, key: str, version_id: str | None) -> Iterator[pq.ParquetFile]:

@@ -232,7 +232,7 @@ def _whole(edges: Edges, pool: ThreadPoolExecutor, endpoints: Mapping[str, Endpo
 
 def refusals(run: Run, derived: Derived, held: Held, limits: Limits) -> list[str]:
     """Why the gate does not let the snapshot pass, if so."""
-    received = Received(derived.snapshot.contents, len(derived.accepted), len(derived.rejected_launches), derived.lookups)
+    received = Received(derived.snapshot.contents, derived.accepted, len(derived.rejected_launches), derived.lookups)
     return gate(received, held, run, limits)
 
 
@@ -261,7 +261,7 @@ def publish(
     kept = held.manifest.by_partition() if held.manifest else {}
 
     def rows_to_load(name: str) -> Iterator[pa.Table]:
-        return (derived.snapshot.partition(key) for key in sorted(plan.load) if key[0] == name)
+        return (rows for key in sorted(plan.load) if key[0] == name for rows in derived.snapshot.partition(key))
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
@@ -296,8 +296,7 @@ def publish(
 def _write(
     run: Run, edges: Edges, snapshot: Snapshot, key: PartitionKey, held: Held
 ) -> tuple[PartitionKey, WrittenFile, Content]:
-    rows = functools.partial(snapshot.partition, key)
-    file = edges.lake.write(run, key, rows, snapshot.contents[key], held.objects.get(key))
+    file = edges.lake.write(run, key, snapshot.partition(key), snapshot.contents[key], held.objects.get(key))
     return key, file, edges.lake.content(file)
 
 

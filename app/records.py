@@ -1,7 +1,7 @@
 """What flows through a run: frozen types, and the protocols of the three systems at its edges."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -296,7 +296,7 @@ class Lake(Protocol):
     def check_raw(self, raw: RawObject) -> None: ...
     def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str: ...
     def write(
-        self, run: Run, key: PartitionKey, rows: Callable[[], pa.Table], content: Content, over: StoredObject | None
+        self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], content: Content, over: StoredObject | None
     ) -> WrittenFile: ...
     def read(self, key: str, version_id: str | None) -> pa.Table: ...
     def content(self, file: WrittenFile) -> Content: ...

@@ -1,6 +1,6 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from app.records import EMPTY, Content, PartitionKey
 from app.schema import TABLES
 from app.transform import add_hashes
+
+_ROWS_A_PART = 10_000
 
 
 class Snapshot:
@@ -48,16 +50,15 @@ class Snapshot:
         """How many rows a table has."""
         return sum(content.rows for (name, _), content in self.contents.items() if name == table)
 
-    def partition(self, key: PartitionKey) -> pa.Table:
-        """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes."""
+    def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
+        """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
         table = TABLES[key[0]]
-        if key not in self._batches:
-            return table.arrow.empty_table()
         with pa.OSFile(str(self._paths[table.name])) as file:
             reader = pa.ipc.open_file(file)
-            parts = [reader.get_batch(i) for i in self._batches[key]]
-        whole = pa.Table.from_batches(parts, table.arrow)
-        return whole.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
+            whole = pa.Table.from_batches([reader.get_batch(i) for i in self._batches[key]]).combine_chunks()
+        order = pc.sort_indices(whole, [(name, "ascending") for name in table.key])
+        for start in range(0, len(whole), _ROWS_A_PART):
+            yield whole.take(order.slice(start, _ROWS_A_PART))
 
     def head(self, table: str, count: int) -> pa.Table:
         """The first rows of a table, by year and key."""
@@ -65,7 +66,7 @@ class Snapshot:
         for key in sorted(k for k in self.contents if k[0] == table):
             if sum(part.num_rows for part in found) >= count:
                 break
-            found.append(self.partition(key))
+            found += self.partition(key)
         return pa.concat_tables([TABLES[table].arrow.empty_table(), *found]).slice(0, count)
 
 

@@ -102,7 +102,7 @@ def load_lines(table: Table, rows: pa.Table) -> bytes:
                 texts = pc.replace_substring(texts, plain, escaped)
         parts.append(pc.fill_null(texts, "\\N"))
     lines = pc.binary_join_element_wise(*parts, "\t")
-    return b"".join(line + b"\n" for line in lines.cast(pa.binary()).to_pylist())
+    return b"\n".join(lines.cast(pa.binary()).to_pylist()) + b"\n"
 
 
 def insert_new(table: Table) -> str:

@@ -25,7 +25,7 @@ from app.transform import with_hashes
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
-_ROWS_A_CHUNK = 5_000  # as text a row takes several times the memory that it takes in Arrow
+_ROWS_A_CHUNK = 1_000
 _UNKNOWN_TABLE = 1146
 _FINISH_TIMEOUT_S = 5.0
 _COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
@@ -307,10 +307,9 @@ class MysqlWarehouse:
 
         def stream() -> Iterator[bytes]:
             nonlocal sent
-            for part in parts:
-                for start in range(0, part.num_rows, _ROWS_A_CHUNK):
-                    yield sql.load_lines(table, part.slice(start, _ROWS_A_CHUNK))
-                sent += part.num_rows
+            for rows in _chunks(parts):
+                sent += rows.num_rows
+                yield sql.load_lines(table, rows)
 
         self._session.load(statement, stream(), lambda: sent, values)
         return sent
@@ -366,6 +365,19 @@ class OpenMerge:
         """Make it so. Raises WarehouseError when it is known not to have happened, or can't be known."""
         self._warehouse.commit(self._run)
         self.committed = True
+
+
+def _chunks(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of middling size: text takes several times the memory of Arrow, and small tables take long."""
+    waiting: list[pa.Table] = []
+    for part in parts:
+        for start in range(0, part.num_rows, _ROWS_A_CHUNK):
+            waiting.append(part.slice(start, _ROWS_A_CHUNK))
+            if sum(rows.num_rows for rows in waiting) >= _ROWS_A_CHUNK:
+                yield pa.concat_tables(waiting)
+                waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _as_stored(table: Table, rows: list[tuple[Any, ...]]) -> tuple[pa.Table, pa.Array]:
