@@ -2,15 +2,16 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app import fork
 from app.changes import Difference, difference, launch_changes
 from app.edges import Edges
 from app.errors import StoresDisagree, some
@@ -21,8 +22,10 @@ from app.records import (
     Lake,
     LookupUse,
     Manifest,
+    Parser,
     Rejected,
     Run,
+    Source,
     WrittenFile,
 )
 from app.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT, Table
@@ -32,6 +35,7 @@ from app.validate import validate
 
 _WORKERS = 8
 _NAMED = 5  # rejects that are warned of one by one
+_WORTH_A_PROCESS_BYTES = 8 << 20
 
 
 @dataclass
@@ -49,6 +53,33 @@ class Derived:
     def rejected_launches(self) -> list[Rejected]:
         """The rejects that are launches; the others are look-up records."""
         return [r for r in self.rejected if r.endpoint == "launches"]
+
+
+@dataclass
+class _Part:
+    """What the launches of some bodies came to."""
+
+    snapshot: Snapshot
+    records: int = 0
+    places: list[tuple[int, str]] = field(default_factory=list)  # of all records with a readable id, and that id
+    accepted: set[str] = field(default_factory=set)
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    newest_launch_utc: datetime | None = None
+
+    def add(self, other: "_Part") -> None:
+        """Take up what the bodies after these came to; its places count from where these end."""
+        self.snapshot.take_up(other.snapshot)
+        self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
+        self.accepted |= other.accepted
+        self.rejected += [replace(reject, index=self.records + reject.index) for reject in other.rejected]
+        self.unknown_fields += other.unknown_fields
+        self.notes += other.notes
+        self.references += other.references
+        self.newest_launch_utc = _later(self.newest_launch_utc, other.newest_launch_utc)
+        self.records += other.records
 
 
 def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool) -> Derived:
@@ -89,40 +120,88 @@ def _read_launches(
     run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], skip: set[int], folder: Path
 ) -> tuple[Derived, set[str], dict[int, str]]:
     """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
-    parser = edges.source.parser(endpoints)
-    derived = Derived(Snapshot(folder))
-    accepted: set[str] = set()
+    parser, launches = edges.source.parser(endpoints), endpoints["launches"]
+    half = len(launches.bodies) // 2
+    if half and not skip and fork.is_worth_it() and sum(body.size for body in launches.bodies) >= _WORTH_A_PROCESS_BYTES:
+        first, second = (replace(launches, bodies=bodies) for bodies in (launches.bodies[:half], launches.bodies[half:]))
+
+        def read_second() -> _Part:
+            part = _read(run, edges.source, second, parser, skip, folder.with_name(f"{folder.name}-second"))
+            part.snapshot.close()
+            return part
+
+        with fork.beside(read_second) as other:
+            part = _read(run, edges.source, first, parser, skip, folder, edges.telemetry.progress)
+            part.add(other())
+    else:
+        part = _read(run, edges.source, launches, parser, skip, folder, edges.telemetry.progress)
     seen: dict[str, int] = {}
     earlier: dict[int, str] = {}
-    unknown: Counter[str] = Counter()
-    notes: Counter[str] = Counter()
-    for batch in edges.source.launches(endpoints["launches"]):
+    for place, launch_id in part.places:
+        if launch_id in seen:
+            earlier[seen[launch_id]] = launch_id
+        seen[launch_id] = place
+    if not earlier:
+        edges.telemetry.warn_if(sorted(part.unknown_fields), "fields that the contract does not know")
+        for note, times in sorted(part.notes.items()):
+            edges.telemetry.warn(f"{note} ({times} launches)")
+    derived = Derived(
+        part.snapshot,
+        accepted=len(part.accepted),
+        rejected=part.rejected + parser.rejected,
+        lookups=_lookup_use(part.references),
+        newest_launch_utc=part.newest_launch_utc,
+    )
+    return derived, part.accepted, earlier
+
+
+def _read(
+    run: Run,
+    source: Source,
+    launches: Endpoint,
+    parser: Parser,
+    skip: set[int],
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> _Part:
+    part = _Part(Snapshot(folder))
+    for batch in source.launches(launches):
         checked = validate(((i, raw) for i, raw in batch if i not in skip), parser)
-        for index, launch_id in _ids_in_order(checked.indexes, checked.ids, checked.rejected):
-            if launch_id in seen:
-                earlier[seen[launch_id]] = launch_id
-            seen[launch_id] = index
-        accepted.update(checked.ids)
-        derived.rejected += checked.rejected
-        unknown += checked.unknown_fields
-        notes += checked.notes
+        part.records += len(batch)
+        part.places += _ids_in_order(checked.indexes, checked.ids, checked.rejected)
+        part.accepted.update(checked.ids)
+        part.rejected += checked.rejected
+        part.unknown_fields += checked.unknown_fields
+        part.notes += checked.notes
+        part.references += checked.references
         tables = transform(checked.rows)
         for name, rows in tables.items():
-            derived.snapshot.add(name, rows)
-        derived.newest_launch_utc = _newest(derived.newest_launch_utc, tables["launches"], run.as_of)
-        edges.telemetry.progress(f"{len(seen)} launches")
-    derived.accepted = len(accepted)
-    derived.rejected += parser.rejected
-    derived.lookups = parser.lookup_use()
-    if not earlier:
-        edges.telemetry.warn_if(sorted(unknown), "fields that the contract does not know")
-        for note, times in sorted(notes.items()):
-            edges.telemetry.warn(f"{note} ({times} launches)")
-    return derived, accepted, earlier
+            part.snapshot.add(name, rows)
+        part.newest_launch_utc = _later(part.newest_launch_utc, _newest(tables["launches"], run.as_of))
+        progress(f"{part.records} launches")
+    return part
 
 
 def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) -> list[tuple[int, str]]:
     return sorted([*zip(indexes, ids, strict=True), *((r.index, r.id) for r in rejected if r.id)])
+
+
+def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupUse]:
+    """How well each kind of look-up served."""
+    ids: Counter[tuple[str, bool]] = Counter()
+    times: Counter[tuple[str, bool]] = Counter()
+    for (kind, _, known), count in references.items():
+        ids[kind, known] += 1
+        times[kind, known] += count
+    return {
+        kind: LookupUse(
+            ids=ids[kind, True] + ids[kind, False],
+            known_ids=ids[kind, True],
+            references=times[kind, True] + times[kind, False],
+            resolved=times[kind, True],
+        )
+        for kind in sorted({kind for kind, _ in ids})
+    }
 
 
 def _retain(derived: Derived, accepted: set[str], edges: Edges, held: Held, *, trusted: bool) -> None:
@@ -231,8 +310,12 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def _newest(before: datetime | None, launches: pa.Table, now: datetime) -> datetime | None:
-    """The newest launch that is over, of those seen before and these."""
+def _newest(launches: pa.Table, now: datetime) -> datetime | None:
+    """The newest launch that is over."""
     over = pc.and_(pc.not_equal(launches["status"], "upcoming"), pc.less_equal(launches["date_utc"], pa.scalar(now)))
-    newest = pc.max(launches["date_utc"].filter(over)).as_py()
-    return max((t for t in (before, newest) if t is not None), default=None)
+    newest: datetime | None = pc.max(launches["date_utc"].filter(over)).as_py()
+    return newest
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((t for t in (one, other) if t is not None), default=None)

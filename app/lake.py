@@ -152,25 +152,20 @@ class S3Lake:
 
     # --- raw and quarantine ---------------------------------------------------------------------------------------
 
-    def archive(self, run: Run, endpoint: Endpoint) -> ArchivedEndpoint:
-        """Keep what the API sent; what an earlier run kept is not kept again. Raises LakeError."""
-        if endpoint.archived:
-            return endpoint.archived.model_copy(update={"etag": endpoint.etag})
-        objects = [*endpoint.base.objects] if endpoint.base else []
-        for number, body in enumerate(endpoint.bodies, 1):
-            key = f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{endpoint.name}-{number}.json.gz"
-            packed = body.path.with_name(body.path.name + ".gz")
-            with (
-                body.path.open("rb") as plain,
-                packed.open("wb") as target,
-                gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped,
-            ):
-                shutil.copyfileobj(plain, zipped, 1 << 20)
-            with packed.open("rb") as file:
-                put = self._call("PutObject", key, Body=file, ContentType="application/gzip")
-            packed.unlink()
-            objects.append(RawObject(key=key, version_id=self._version(put), sha256=body.sha256, size=body.size))
-        return ArchivedEndpoint(etag=endpoint.etag, objects=objects, progress=endpoint.progress)
+    def archive(self, run: Run, name: str, number: int, body: Body) -> RawObject:
+        """Keep one body as the API sent it. Raises LakeError."""
+        key = f"raw/source={run.source}/date={run.started_at:%Y-%m-%d}/run={run.id}/{name}-{number}.json.gz"
+        packed = body.path.with_name(body.path.name + ".gz")
+        with (
+            body.path.open("rb") as plain,
+            packed.open("wb") as target,
+            gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped,
+        ):
+            shutil.copyfileobj(plain, zipped, 1 << 20)
+        with packed.open("rb") as file:
+            put = self._call("PutObject", key, Body=file, ContentType="application/gzip")
+        packed.unlink()
+        return RawObject(key=key, version_id=self._version(put), sha256=body.sha256, size=body.size)
 
     def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint:
         """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.

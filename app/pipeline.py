@@ -215,9 +215,12 @@ def archive(
 ) -> tuple[dict[str, ArchivedEndpoint], dict[str, Endpoint]]:
     """Keep what came, fetch back what did not come because it was not modified or not asked for."""
     with workers() as pool:
-        kept = {name: pool.submit(edges.lake.archive, run, endpoint) for name, endpoint in endpoints.items()}
+        kept = {
+            name: [pool.submit(edges.lake.archive, run, name, number, body) for number, body in enumerate(endpoint.new_bodies, 1)]
+            for name, endpoint in endpoints.items()
+        }
         whole = _whole(edges, pool, endpoints, spool)
-        return {name: future.result() for name, future in kept.items()}, whole
+        return {name: endpoints[name].kept([future.result() for future in futures]) for name, futures in kept.items()}, whole
 
 
 def _whole(edges: Edges, pool: ThreadPoolExecutor, endpoints: Mapping[str, Endpoint], spool: Path) -> dict[str, Endpoint]:

@@ -96,6 +96,18 @@ class Endpoint:
         same = before is not None and [b.sha256 for b in bodies] == [o.sha256 for o in before.objects]
         return cls(name, etag, bodies, before if same else None)
 
+    def kept(self, objects: list[RawObject]) -> ArchivedEndpoint:
+        """What the archive has of it, once its new bodies are these objects."""
+        if self.archived:
+            return self.archived.model_copy(update={"etag": self.etag})
+        earlier = self.base.objects if self.base else []
+        return ArchivedEndpoint(etag=self.etag, objects=[*earlier, *objects], progress=self.progress)
+
+    @property
+    def new_bodies(self) -> tuple[Body, ...]:
+        """The bodies that no earlier run has archived."""
+        return () if self.archived else self.bodies
+
 
 # --- validated ----------------------------------------------------------------------------------------------------
 
@@ -123,6 +135,7 @@ class Checked:
     rejected: list[Rejected] = field(default_factory=list)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of look-up, id, whether it is known
 
 
 class LookupUse(_Frozen):
@@ -249,16 +262,13 @@ class RunReport:
 
 
 class Parser(Protocol):
-    """Reads one source's records, given its look-ups; pure but for counting which references it met."""
+    """Reads one source's records, given its look-ups."""
 
     rejected: list[Rejected]
     """Look-up records that could not be used."""
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
-        """The rows of one launch. Raises `pydantic.ValidationError` or `fields.Unfit`."""
-
-    def lookup_use(self) -> dict[str, LookupUse]:
-        """How well the look-ups resolved what `parse` met."""
+        """The rows of one launch; counts in `checked` what it met. Raises `pydantic.ValidationError` or `fields.Unfit`."""
 
 
 class Source(Protocol):
@@ -291,7 +301,7 @@ class Lake(Protocol):
     def published_run_ids(self) -> list[str]: ...
     def received(self, source: str, run_id: str) -> dict[str, ArchivedEndpoint]: ...
     def partitions(self) -> dict[PartitionKey, StoredObject]: ...
-    def archive(self, run: Run, endpoint: Endpoint) -> ArchivedEndpoint: ...
+    def archive(self, run: Run, name: str, number: int, body: Body) -> RawObject: ...
     def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint: ...
     def check_raw(self, raw: RawObject) -> None: ...
     def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str: ...

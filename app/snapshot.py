@@ -1,6 +1,7 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.compute as pc
 
 from app.records import EMPTY, Content, PartitionKey
 from app.schema import TABLES
-from app.transform import add_hashes
+from app.transform import add_hashes, both
 
 _ROWS_A_PART = 10_000
 
@@ -21,7 +22,7 @@ class Snapshot:
         self.contents: dict[PartitionKey, Content] = {}
         self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
         self._writers: dict[str, pa.RecordBatchFileWriter] = {}
-        self._batches: dict[PartitionKey, list[int]] = {}  # which of a file's batches are a partition's
+        self.batches: dict[PartitionKey, list[tuple[Path, int]]] = {}  # which batches of which files are a partition's
         self._written = dict.fromkeys(TABLES, 0)
 
     def add(self, table: str, rows: pa.Table) -> None:
@@ -36,9 +37,15 @@ class Snapshot:
             key = (table, year)
             of_year = batch.slice(offset, length)
             self._writers[table].write_batch(of_year)
-            self._batches.setdefault(key, []).append(self._written[table])
+            self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
             self._written[table] += 1
             self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
+
+    def take_up(self, other: "Snapshot") -> None:
+        """Add all rows of a closed snapshot, which stay in its files."""
+        for key, content in other.contents.items():
+            self.contents[key] = both(self.contents.get(key, EMPTY), content)
+            self.batches.setdefault(key, []).extend(other.batches[key])
 
     def close(self) -> None:
         """No more rows for the tables that have some: they can be read now."""
@@ -53,9 +60,12 @@ class Snapshot:
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
         table = TABLES[key[0]]
-        with pa.OSFile(str(self._paths[table.name])) as file:
-            reader = pa.ipc.open_file(file)
-            whole = pa.Table.from_batches([reader.get_batch(i) for i in self._batches[key]]).combine_chunks()
+        parts = []
+        for path, places in groupby(self.batches[key], lambda batch: batch[0]):
+            with pa.OSFile(str(path)) as file:
+                reader = pa.ipc.open_file(file)
+                parts += [reader.get_batch(place) for _, place in places]
+        whole = pa.Table.from_batches(parts).combine_chunks()
         order = pc.sort_indices(whole, [(name, "ascending") for name in table.key])
         for start in range(0, len(whole), _ROWS_A_PART):
             yield whole.take(order.slice(start, _ROWS_A_PART))

@@ -135,6 +135,11 @@ def add_hashes(content: Content, hashes: Iterable[str]) -> Content:
     return Content(content.rows + len(added), f"{digest:0{_HASH_HEX}x}")
 
 
+def both(one: Content, other: Content) -> Content:
+    """The content of two parts of a partition together."""
+    return Content(one.rows + other.rows, f"{int(one.digest, 16) ^ int(other.digest, 16):0{_HASH_HEX}x}")
+
+
 def add_rows_as_stored(content: Content, table: Table, rows: pa.Table) -> Content:
     """A content with some rows of a file in it, their hashes computed anew from the values that were read back."""
     return add_hashes(content, row_hashes(table, rows).to_pylist())

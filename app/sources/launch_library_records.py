@@ -22,7 +22,7 @@ from app.fields import (
     Unfit,
     as_json_array,
 )
-from app.records import Checked, LookupUse, Rejected, Row, Rows
+from app.records import Checked, Rejected, Row, Rows
 from app.sources.bodies import Unreadable
 from app.sources.derived import Record, core_facts, count, name_unknown_fields, payload_facts
 
@@ -271,10 +271,6 @@ class LaunchLibraryParser:
         self.rejected: list[Rejected] = []
         self._source = source
         self._provider_id = provider_id
-
-    def lookup_use(self) -> dict[str, LookupUse]:
-        """Nothing: there are no look-ups."""
-        return {}
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch. Raises ValidationError or Unfit when a field does not fit."""

@@ -4,12 +4,13 @@ Facts come from its documentation and from recorded answers. v4 and v5 differ in
 `/query` may put whole objects where the lists have ids. All of it ends in the same rows.
 """
 
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from app.fields import Flag, Integer, Key, Label, Prose, Real, Reference, Text, Time, Unfit, as_json_array
-from app.records import Checked, LookupUse, Rejected, Row, Rows
+from app.records import Checked, Rejected, Row, Rows
 from app.sources.bodies import Unreadable
 from app.sources.derived import Record, core_facts, count, name_unknown_fields, payload_facts
 from app.validate import path_of, rejection
@@ -189,9 +190,6 @@ class SpacexParser:
     def __init__(self) -> None:
         self.rejected: list[Rejected] = []
         self._known: dict[str, dict[str, _Lookup | Unfit]] = {kind: {} for kind in LOOKUPS}
-        self._used: dict[str, dict[str, bool]] = {kind: {} for kind in LOOKUPS}
-        self._resolved = dict.fromkeys(LOOKUPS, 0)
-        self._references = dict.fromkeys(LOOKUPS, 0)
 
     def learn(self, kind: str, index: int, raw: Any) -> None:
         """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it."""
@@ -205,25 +203,13 @@ class SpacexParser:
             return
         self._known[kind][record.id] = record
 
-    def lookup_use(self) -> dict[str, LookupUse]:
-        """How well the look-ups served the launches parsed so far."""
-        return {
-            kind: LookupUse(
-                ids=len(used),
-                known_ids=sum(used.values()),
-                references=self._references[kind],
-                resolved=self._resolved[kind],
-            )
-            for kind, used in self._used.items()
-        }
-
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch. Raises ValidationError or Unfit when a field does not fit."""
         if isinstance(raw, Unreadable):
             raise Unfit("", raw.text, raw.reason)
         launch = _Launch.model_validate(raw)
-        cores = [self._core_row(launch.id, i, use) for i, use in enumerate(launch.cores or ())]
-        payloads = [self._payload_row(launch.id, i, ref) for i, ref in enumerate(launch.payloads or ())]
+        cores = [self._core_row(launch.id, i, use, checked) for i, use in enumerate(launch.cores or ())]
+        payloads = [self._payload_row(launch.id, i, ref, checked) for i, ref in enumerate(launch.payloads or ())]
         crew = [self._crew_row(launch.id, i, ref, checked) for i, ref in enumerate(launch.crew or ())]
         failures = [
             {"launch_id": launch.id, "position": i, "time_s": f.time, "altitude_km": f.altitude, "reason": f.reason}
@@ -240,8 +226,8 @@ class SpacexParser:
         }
 
     def _launch_row(self, launch: _Launch, cores: list[Row], payloads: list[Row], checked: Checked) -> Row:
-        rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", _Rocket)
-        pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", _Launchpad)
+        rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", _Rocket, checked)
+        pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", _Launchpad, checked)
         links = launch.links or _Links()
         patch, reddit = links.patch or _Patch(), links.reddit or _Reddit()
         fairings = launch.fairings or _Fairings()
@@ -300,9 +286,9 @@ class SpacexParser:
             "auto_update": launch.auto_update,
         }
 
-    def _core_row(self, launch_id: str, position: int, use: _CoreUse) -> Row:
-        core_id, core = self._resolve("cores", use.core, f"cores[{position}].core", _Core)
-        pad_id, pad = self._resolve("landpads", use.landpad, f"cores[{position}].landpad", _Landpad)
+    def _core_row(self, launch_id: str, position: int, use: _CoreUse, checked: Checked) -> Row:
+        core_id, core = self._resolve("cores", use.core, f"cores[{position}].core", _Core, checked)
+        pad_id, pad = self._resolve("landpads", use.landpad, f"cores[{position}].landpad", _Landpad, checked)
         return {
             "launch_id": launch_id,
             "position": position,
@@ -323,9 +309,9 @@ class SpacexParser:
             "landpad_region": pad.region,
         }
 
-    def _payload_row(self, launch_id: str, position: int, reference: Any) -> Row:
+    def _payload_row(self, launch_id: str, position: int, reference: Any, checked: Checked) -> Row:
         path = f"payloads[{position}]"
-        payload_id, payload = self._resolve("payloads", reference, path, _Payload)
+        payload_id, payload = self._resolve("payloads", reference, path, _Payload, checked)
         dragon = payload.dragon or _Dragon()
         return {
             "launch_id": launch_id,
@@ -370,25 +356,28 @@ class SpacexParser:
             for name in use.model_extra or ():
                 checked.unknown_fields[f"crew.{name}"] += 1
             reference, role = use.crew, use.role
-        crew_id, person = self._resolve("crew", reference, path, _Crew)
+        crew_id, person = self._resolve("crew", reference, path, _Crew, checked)
         return {"launch_id": launch_id, "position": position, "crew_id": crew_id, "name": person.name, "role": role}
 
-    def _resolve(self, kind: str, reference: Any, path: str, model: type[_Model]) -> tuple[str | None, _Model]:
+    def _resolve(self, kind: str, reference: Any, path: str, model: type[_Model], checked: Checked) -> tuple[str | None, _Model]:
         """The id and the look-up record that a reference names; a record without facts when it is not known."""
         if reference is None:
-            return None, model.model_construct()
+            return None, _without_facts(model)
         found: Any
         if isinstance(reference, dict):
             found = _fit(model, reference, path)
             reference = found.id
         else:
             found = self._known[kind].get(reference)
-        self._used[kind][reference] = found is not None
-        self._references[kind] += 1
-        self._resolved[kind] += found is not None
+        checked.references[kind, reference, found is not None] += 1
         if isinstance(found, Unfit):
             raise Unfit(f"{path} -> {found.path}", found.value, found.reason)
-        return reference, found or model.model_construct()
+        return reference, found or _without_facts(model)
+
+
+@cache
+def _without_facts(model: type[_Model]) -> _Model:
+    return model.model_construct()
 
 
 def _fit(model: type[_Model], raw: Any, path: str) -> _Model:
