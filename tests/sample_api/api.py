@@ -3,7 +3,7 @@
 import http
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ class SampleApi:
         lookups: Mapping[str, Content] | None = None,
         *,
         n: int = records.LAUNCHES,
+        launch: Callable[[int], Any] = records.launch,
         recorded: Path | None = None,
         snapshot: str | None = None,
         faults: Mapping[str, Fault] | None = None,
@@ -49,8 +50,8 @@ class SampleApi:
         self._seen: dict[str, int] = {}  # requests since the fault was set
         self._lock = threading.Lock()
         if recorded is None:
-            self._set_launches(Collection(n, records.launch))
-            self._collections[f"{LIBRARY}/launches"] = Collection(n, records.launch).changed(as_library)
+            self._set_launches(Collection(n, launch))
+            self._collections[f"{LIBRARY}/launches"] = Collection(n, launch).changed(as_library)
         contents: dict[str, Content] = {}
         contents |= records.lookups() if recorded is None else read_recorded(recorded, snapshot)
         if launches is not None:
@@ -85,6 +86,12 @@ class SampleApi:
     def body(self, endpoint: str) -> bytes | bytearray:
         """The whole list as it is served, built now if it was not yet."""
         return self._collections[_full_name(endpoint)].body
+
+    def warm_up(self) -> None:
+        """Build now what the first request for launches, whole or in pages by id, would wait for."""
+        launches = self._collections["v5/launches"]
+        launches.order((("_id", False),))
+        _list(launches, {})
 
     def __enter__(self) -> Self:
         """Listen and answer; `url` is set from then on."""
@@ -161,13 +168,15 @@ class SampleApi:
             if fault.stuck:
                 request["options"] = request.get("options", {}) | {"page": 1}
                 request["options"].pop("offset", None)
-            page = paginate(collection, request, lookups)
+            docs, page = paginate(collection, request, lookups)
         except (ValueError, TypeError, AttributeError) as error:
             return Answer(400, str(error).encode(), TEXT)
         if fault.totals:
             page["totalDocs"] = fault.totals[turn % len(fault.totals)]
-        instead = fault.pages[turn % len(fault.pages)] if fault.pages else page
-        return Answer(200, instead if isinstance(instead, bytes) else records.encode(instead).encode())
+        if fault.pages:
+            instead = fault.pages[turn % len(fault.pages)]
+            return Answer(200, instead if isinstance(instead, bytes) else records.encode(instead).encode())
+        return Answer(200, b'{"docs":%b,%b' % (docs, records.encode(page).encode()[1:]))
 
 
 def _full_name(endpoint: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.sample_api.collection import Collection
+from tests.sample_api.records import encode
 
 # What `populate` may name: where the ids are, and the look-up that they belong to. Other names change nothing.
 _REFERENCES = {
@@ -20,8 +21,11 @@ _OPTIONS = {"page", "limit", "offset", "sort", "pagination", "populate"}
 _DEFAULT_LIMIT = 10
 
 
-def paginate(collection: Collection, request: Any, lookups: Mapping[str, Collection]) -> dict[str, Any]:
-    """The page that `request` asks for. Raises ValueError when it asks for what the sample API can't do."""
+def paginate(collection: Collection, request: Any, lookups: Mapping[str, Collection]) -> tuple[bytes, dict[str, Any]]:
+    """The records of the page that `request` asks for, as JSON, and what is told beside them.
+
+    Raises ValueError when it asks for what the sample API can't do.
+    """
     if not isinstance(request, dict) or request.get("query"):
         raise ValueError("the sample API takes an object, and knows no filters")
     options = request.get("options", {})
@@ -30,8 +34,11 @@ def paginate(collection: Collection, request: Any, lookups: Mapping[str, Collect
     answer, wanted = _frame(collection.size, options)
     order = collection.order(_sort_fields(options.get("sort")))
     names = list(_names(options.get("populate")))
-    docs = [_populate(collection.at(order[place]), names, lookups) for place in wanted]
-    return {"docs": docs, **answer}
+    if names:
+        docs = [encode(_populate(collection.at(order[place]), names, lookups)).encode() for place in wanted]
+    else:
+        docs = [collection.encoded(order[place]) for place in wanted]
+    return b"[%b]" % b",".join(docs), answer
 
 
 def _frame(total: int, options: Mapping[str, Any]) -> tuple[dict[str, Any], range]:

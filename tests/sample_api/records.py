@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -36,6 +38,22 @@ def launch(index: int) -> Record:
     copy, original = divmod(index, LAUNCHES)
     record = _launches()[original]
     return _copied(record, copy) if copy else record
+
+
+def changed_launch(n: int, share: float, where: str, launch: Callable[[int], Record] = launch) -> Callable[[int], Record]:
+    """`launch`, but that a share of the first n have other details: `spread` over all years, or of the `newest` alone."""
+    years = [record["date_utc"][:4] for record in _launches()]  # a copy's is its original's
+    among = [index for index in range(n) if where == "spread" or years[index % LAUNCHES] == max(years)]
+    count = min(len(among), max(1, round(n * share)))
+    # A step with no common divisor comes to all originals, and so to all years, before it comes to one again.
+    step = next(step for step in itertools.count(len(among) // count) if math.gcd(step, len(among) * LAUNCHES) == 1)
+    changed = {among[number * step % len(among)] for number in range(count)}
+
+    def at(index: int) -> Record:
+        record = launch(index)
+        return record | {"details": f"Changed, {where}: {record['details']}"} if index in changed else record
+
+    return at
 
 
 def as_v4(record: Any) -> Any:

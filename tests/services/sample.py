@@ -1,6 +1,7 @@
 """The sample API as a service of its own process."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.services.server import HOST, Server, http_status
@@ -11,9 +12,11 @@ class SampleApi(Server):
 
     name = "sample API"
 
-    def __init__(self, directory: Path, *, launches: int | None = None) -> None:
+    def __init__(self, directory: Path, *, launches: int | None = None, changed: Sequence[str] = ()) -> None:
+        """`changed` as the sample API takes it: a share and where, such as `0.01:spread`."""
         super().__init__(directory)
         self._launches = launches
+        self._changed = [f"--changed={one}" for one in changed]
 
     @property
     def url(self) -> str:
@@ -23,7 +26,7 @@ class SampleApi(Server):
     def command(self) -> list[str]:
         """The sample API of this checkout."""
         size = [] if self._launches is None else ["-n", str(self._launches)]
-        return [sys.executable, "-m", "tests.sample_api", "--port", str(self.port), *size]
+        return [sys.executable, "-m", "tests.sample_api", "--port", str(self.port), *size, *self._changed]
 
     def answers(self) -> bool:
         """Whether it says that it is ready."""

@@ -16,7 +16,7 @@ import requests
 
 from tests.sample_api import Fault, SampleApi
 from tests.sample_api.faults import parse_fault
-from tests.sample_api.records import LOOKUPS
+from tests.sample_api.records import LOOKUPS, changed_launch, launch
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,16 @@ class TestGrowth:
         """The same set comes every time."""
         assert SampleApi(n=500).body("v5/launches") == SampleApi(n=500).body("v5/launches")
 
+    def test_changed(self) -> None:
+        """A share has other details: one of every original, and so of every year, or of the newest year alone; it adds up."""
+        n = 20_500
+        spread = changed_launch(n, 0.01, "spread")
+        both = changed_launch(n, 0.01, "newest", spread)
+        first, second = ({i for i in range(n) if new(i) != old(i)} for old, new in ((launch, spread), (spread, both)))
+        assert [len(first), len({i % 205 for i in first})] == [205, 205]
+        assert [len(second), {launch(i)["date_utc"][:4] for i in second}] == [205, {"2022"}]
+        assert all(both(i) == launch(i) | {"details": both(i)["details"]} for i in first | second)
+
     def test_fewer(self) -> None:
         """Less than 205 are the first of them."""
         with SampleApi(n=3) as few:
@@ -232,6 +242,18 @@ class TestQuery:
         assert docs == sorted(get(shared_api, f"{version}/launches").json(), key=lambda launch: str(launch["id"]))
         assert [page["nextPage"] for page in pages] == [2, 3, 4, 5, None]
         assert query(shared_api, page=6, **options)["docs"] == []
+
+    @pytest.mark.parametrize("version", ["v4", "v5"])
+    def test_the_list_may_be_built_or_not(self, version: str) -> None:
+        """A page is cut from the whole list where that was built, and holds the same to the byte."""
+        with SampleApi() as api:
+            options = {"limit": 30, "page": 2, "sort": {"_id": 1}}
+            pages = [requests.post(f"{api.url}/{version}/launches/query", json={"options": options}, timeout=10).content]
+            api.warm_up()
+            api.body(f"{version}/launches")
+            pages.append(requests.post(f"{api.url}/{version}/launches/query", json={"options": options}, timeout=10).content)
+        assert pages[0] == pages[1]
+        assert len(json.loads(pages[0])["docs"]) == 30
 
     def test_offset(self, shared_api: SampleApi) -> None:
         """Without a page, `offset` leads and is told; ten is the default limit."""

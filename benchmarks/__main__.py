@@ -1,0 +1,168 @@
+"""Measures this pipeline and its peers in turn, and writes RESULTS.md; earlier figures that are not replaced stay in it."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks import floor, imports, machine, results, services
+from benchmarks.measure import measure
+from tests.program import Program
+from tests.services import Login, MotoServer, SampleApi
+from tests.services.aws import without_settings
+
+_HERE = Path(__file__).parent
+_PEERS_PYTHON = _HERE.parent / "build/bench/bin/python"
+_COMMANDS = {results.OURS: ("-m", "app", "run")} | {
+    name: (str(_HERE / f"peers/with_{name}.py"),) for name in ("pandas", "awswrangler", "dlt")
+}
+# What the source serves in turn, and the runs that are made meanwhile; the last change is the only one since the run before.
+_PHASES = (
+    ((), ("first", "unchanged")),
+    (("0.01:spread",), ("changed",)),
+    (("0.01:spread", "0.01:newest"), ("newest",)),
+)
+_SMALLEST = 205
+_START_S = 600  # the source makes its launches before it answers
+
+Run = dict[str, Any]
+"""The figures of one run."""
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    options = _options()
+    environment = without_settings(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # services are stopped then too
+    with tempfile.TemporaryDirectory(prefix="spacex-benchmark-") as work, services.mysql(Path(work) / "mysql") as admin:
+        about = machine.about(admin, _PEERS_PYTHON)
+        results.keep_about(about, _imports(options, admin, Path(work)))
+        for size, rounds in zip(options.sizes, options.rounds, strict=True):
+            found: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+            for number in range(1, rounds + 1):
+                for scenario, name, run in _one_round(size, number, options, admin, Path(work)):
+                    found[scenario][name].append(run)
+                    _say(f"{size:,} launches, round {number}, {scenario}, {name}: {json.dumps(run)}")
+            results.keep(size, found, about["revision"])
+    results.write()
+    _say(f"written: {results.RESULTS}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[205, 20_500, 205_000], help="launches (default: 205 20500 205000)"
+    )
+    parser.add_argument("--rounds", type=int, nargs="+", default=[5, 3, 2], help="for each size (default: 5 3 2)")
+    parser.add_argument("--only", nargs="+", choices=_COMMANDS, default=list(_COMMANDS), help="these contenders")
+    scenarios = [name for _, names in _PHASES for name in names]
+    parser.add_argument("--scenarios", nargs="+", choices=scenarios, default=scenarios, help="first, which all need, and these")
+    options = parser.parse_args()
+    if len(options.rounds) < len(options.sizes):
+        parser.error("--rounds: one number for each size")
+    options.rounds = options.rounds[: len(options.sizes)]
+    if "newest" in options.scenarios:
+        options.scenarios.append("changed")  # it is measured from there
+    return options
+
+
+def _one_round(size: int, number: int, options: argparse.Namespace, admin: Login, work: Path) -> Iterator[tuple[str, str, Run]]:
+    """All runs of all contenders, each from an empty bucket and an empty database on."""
+    first = number % len(options.only)  # another one each round meets services that have just started
+    names = options.only[first:] + options.only[:first]
+    with MotoServer(work / "moto") as moto, ExitStack() as opened:
+        url = SampleApi(work / "api").url  # the port stays, though the source starts anew when its data changes
+        places = {name: opened.enter_context(services.place(moto.endpoint, admin, url, work)) for name in names}
+        for changed, scenarios in _PHASES:
+            wanted = [name for name in scenarios if name == "first" or name in options.scenarios]
+            wanted = [name for name in wanted if name != "newest" or results.OURS in options.only]
+            if not wanted:
+                continue
+            api = SampleApi(work / "api", launches=size, changed=changed)
+            api.start(_START_S)
+            try:
+                if api.url != url:
+                    raise RuntimeError(f"the source had to move from {url} to {api.url}")
+                for name, place in places.items():
+                    for scenario in wanted:
+                        if scenario != "newest" or name == results.OURS:
+                            yield scenario, name, _run(name, place, size, admin, work)
+                    if name == results.OURS and "first" in wanted:
+                        yield "floor", name, {"floor_s": _floor(place, admin, work)}
+            finally:
+                api.stop()
+
+
+def _run(name: str, place: Program, size: int, admin: Login, work: Path) -> Run:
+    """One run, and the check that it did its work."""
+    services.settle(admin)
+    ours = name == results.OURS
+    before = place.versions() if ours else set()
+    python = sys.executable if ours else str(_PEERS_PYTHON)
+    log = work / f"{name}.log"
+    run: Run = vars(measure([python, *_COMMANDS[name]], place.environment, log))
+    if ours:
+        run |= _told(log) | {"puts": len(place.versions() - before)}
+    services.check(place, size)
+    return run
+
+
+def _told(log: Path) -> Run:
+    """What the pipeline says of its run in its last wide line."""
+    lines = [line for text in log.read_text().splitlines() if "stage_seconds" in (line := json.loads(text))]
+    last = lines[-1]
+    rows = sum(sum(counts.values()) for counts in last["merged"].values())
+    return {
+        "state": last["state"],
+        "files_written": last["files_written"],
+        "rows_written": rows,
+        "load_s": load_seconds(last["stage_seconds"]),
+        "stage_seconds": last["stage_seconds"],
+    }
+
+
+def load_seconds(stages: dict[str, float]) -> float:
+    """The time for loading and merging: what lies inside that stage but is no part of it is left out."""
+    return stages.get("merge", 0.0) - sum(stages.get(name, 0.0) for name in ("put", "prove", "commit"))
+
+
+def _floor(published: Program, admin: Login, work: Path) -> float:
+    files = floor.write_files(published, work)
+    services.settle(admin)
+    with services.place(published.aws, admin, "", work) as empty:
+        return floor.seconds(empty, files)
+
+
+def _imports(options: argparse.Namespace, admin: Login, work: Path) -> dict[str, list[float]]:
+    """Seconds that go into loading packages, by scenario; on the way every contender runs once, so that all is compiled."""
+    found = {}
+    with MotoServer(work / "moto") as moto, SampleApi(work / "api", launches=_SMALLEST) as api:
+        for name in options.only:
+            with services.place(moto.endpoint, admin, api.url, work) as place:
+                if name != results.OURS:
+                    _run(name, place, _SMALLEST, admin, work)
+                    continue
+                for scenario in ("first", "unchanged"):
+                    log = work / f"{scenario}.log"
+                    measure([sys.executable, *imports.WATCHED, *_COMMANDS[name]], place.environment, log)
+                    modules = imports.packages_loaded(log.with_suffix(".err").read_text())
+                    found[scenario] = [imports.seconds(modules, work / "imports.log") for _ in range(options.rounds[0] + 1)][1:]
+                    _say(f"{len(modules)} modules that a run loads, {scenario}: {found[scenario]}")
+    return found
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # a long run says where it is
+
+
+if __name__ == "__main__":
+    main()

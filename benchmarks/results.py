@@ -1,0 +1,289 @@
+"""All figures that were ever measured and not replaced, in `results.json`, and `RESULTS.md` with its plots, drawn from it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pygal
+from pygal.style import Style
+
+_HERE = Path(__file__).parent
+RESULTS = _HERE / "RESULTS.md"
+_KEPT = _HERE / "results.json"
+OURS = "pipeline"
+_SMALL, _MIDDLE, _LARGE = "205", "20500", "205000"
+_SCENARIOS = {
+    "first": "First run, into an empty bucket and an empty database",
+    "unchanged": "Again, the source unchanged",
+    "changed": "Again, 1 % of the launches changed, over all years",
+    "newest": "Again, 1 % changed, of the newest year alone",
+}
+_MEASURES = {"wall_s": ("wall time", "s"), "cpu_s": ("CPU time", "s"), "peak_mb": ("peak memory", "MB")}
+_COLOURS = ("#1f5fa8", "#d9822b", "#3f9b57", "#8b5fb0")
+_STYLE = Style(
+    background="white",
+    plot_background="white",
+    foreground_strong="#222222",
+    guide_stroke_color="#cccccc",
+    major_guide_stroke_color="#cccccc",
+    opacity="1",
+    colors=_COLOURS,
+    value_colors=("#222222",) * len(_COLOURS),
+    font_family="sans-serif",
+    title_font_size=16,
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=14,
+    value_font_size=12,
+)
+
+Figures = dict[str, Any]
+
+
+def keep_about(about: Mapping[str, str], imports: Mapping[str, Sequence[float]]) -> None:
+    """On what it is measured now, and how long packages take to load."""
+    kept = _read()
+    kept["about"] = dict(about)
+    if imports:
+        kept["imports"] = dict(imports)
+    _write_json(kept)
+
+
+def keep(size: int, found: Mapping[str, Mapping[str, list[Figures]]], revision: str) -> None:
+    """The runs at one size, by scenario and contender; they replace those of the same scenario and contender alone."""
+    kept = _read()
+    for scenario, contenders in found.items():
+        for name, runs in contenders.items():
+            cell = kept["cells"].setdefault(str(size), {}).setdefault(scenario, {})
+            cell[name] = {"revision": revision, "runs": runs}
+    _write_json(kept)
+
+
+def _read() -> Figures:
+    return dict(json.loads(_KEPT.read_text())) if _KEPT.exists() else {"about": {}, "imports": {}, "cells": {}}
+
+
+def _write_json(kept: Figures) -> None:
+    _KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def write() -> None:
+    """Draw everything anew from what is kept."""
+    kept = _read()
+    found = _Found(kept)
+    sections = [
+        "# Results\n",
+        _INTRODUCTION,
+        "## Targets\n",
+        _table(("target", "at most", "measured", "met"), _targets(found)),
+        *(_plot(found, "first", measure) for measure in _MEASURES),
+    ]
+    for scenario, title in _SCENARIOS.items():
+        sections += [f"## {title}\n", _table(_HEAD, _rows(found, scenario))]
+        if scenario == "changed":
+            sections.append(_plot(found, scenario, "wall_s"))
+    sections += ["## The load and its floor\n", _LOAD, _table(("launches", "load stage", "floor", "ratio"), _load_rows(found))]
+    stages = list(dict.fromkeys(stage for size in reversed(found.sizes) for stage in found.stages(size)))
+    sections += ["## Stages of a first run of this pipeline, in seconds\n", _STAGES]
+    sections += [_table(("stage", *(f"{int(size):,}" for size in found.sizes)), _stage_rows(found, stages))]
+    sections += ["## Measured on\n", _table(("", ""), kept["about"].items()), _revisions(found)]
+    RESULTS.write_text("\n".join(sections))
+
+
+_INTRODUCTION = """\
+`make bench` measures this pipeline beside scripts that do the same job the usual way with pandas, awswrangler and dlt
+([peers](peers)): fetch the list of launches, write it to S3 as Parquet, load it into MySQL. The peers check nothing, archive
+nothing, resolve no ids, write one table where the pipeline writes six, and write all of it anew each time; dlt's files are not
+partitioned by year, which it does not offer. All have the same source, S3 emulator (moto, one process) and MySQL server on the
+same machine, and take turns. The source's launches are the sample API's: copies of its 205, with other ids, names and dates.
+
+Each figure is the median of the rounds, of a whole process seen from outside: wall time from its start to its end, CPU time in
+user and system mode, children included, and peak memory: the kernel's own figure for the largest process, or the sum over all
+processes of the run (proportional set sizes, sampled every 50 ms) where that is larger. What the source, MySQL and moto
+use is not in it. "×" is the contender's figure divided by this pipeline's. "Imports" is a bare process that loads the packages
+which such a run loads (found by watching one), and nothing else.
+"""
+_LOAD = """\
+The floor is `LOAD DATA LOCAL INFILE` of ready files of the same rows, all tables, straight into empty tables of the same
+definitions, in one transaction. The load stage is what the pipeline takes for staging and merging, without waiting for S3,
+proving and the commit.
+"""
+_STAGES = "Stages overlap, and `merge` holds `put`, `prove` and `commit`.\n"
+_HEAD = ("launches", "contender", "wall s", "×", "CPU s", "×", "peak MB", "×")
+
+
+class _Found:
+    """Medians by size, scenario, contender and measure; None where nothing was measured."""
+
+    def __init__(self, kept: Figures) -> None:
+        self.cells: Figures = kept["cells"]
+        self.sizes = sorted(self.cells, key=int)
+        self._imports = kept["imports"]
+
+    def contenders(self, size: str, scenario: str) -> list[str]:
+        return sorted(self.cells.get(size, {}).get(scenario, {}), key=lambda name: (name != OURS, name))
+
+    def runs(self, size: str, scenario: str, name: str = OURS) -> list[Figures]:
+        cell = self.cells.get(size, {}).get(scenario, {}).get(name)
+        return list(cell["runs"]) if cell else []
+
+    def of(self, size: str, scenario: str, measure: str = "wall_s", name: str = OURS) -> float | None:
+        runs = self.runs(size, scenario, name)
+        return median(run[measure] for run in runs) if runs else None
+
+    def ratios(self, sizes: Sequence[str], scenario: str, measure: str) -> list[float]:
+        """Every contender's figure over ours."""
+        ours = {size: self.of(size, scenario, measure) for size in sizes}
+        every = [(size, self.of(size, scenario, measure, name)) for size in sizes for name in self.contenders(size, scenario)]
+        return [ratio for size, value in every if (ratio := _over(value, ours[size])) is not None]
+
+    def fastest_peer(self, size: str, scenario: str = "first") -> float | None:
+        names = [name for name in self.contenders(size, scenario) if name != OURS]
+        return min((time for name in names if (time := self.of(size, scenario, name=name))), default=None)
+
+    def imports(self, scenario: str) -> float | None:
+        return median(self._imports[scenario]) if scenario in self._imports else None
+
+    def stages(self, size: str) -> dict[str, float]:
+        runs = self.runs(size, "first")
+        return {stage: median(run["stage_seconds"][stage] for run in runs) for stage in runs[0]["stage_seconds"]} if runs else {}
+
+
+def _targets(found: _Found) -> list[tuple[str, ...]]:
+    """Each with its limit, what was measured, and whether that is enough."""
+    first, peer = found.of, found.fastest_peer
+    per_launch = _over(first(_LARGE, "first"), first(_MIDDLE, "first"), int(_LARGE) / int(_MIDDLE))
+    peak, more = first(_MIDDLE, "first", "peak_mb"), first(_LARGE, "first", "peak_mb")
+    rows = [
+        _target("205, first run: wall time over the fastest peer's", 0.75, _over(first(_SMALL, "first"), peer(_SMALL)), "×"),
+        _target("205, first run: wall time over imports", 1.2, _less(first(_SMALL, "first"), found.imports("first")), "s"),
+        _target(
+            "205, unchanged: wall time over imports", 1.0, _less(first(_SMALL, "unchanged"), found.imports("unchanged")), "s"
+        ),
+        _target("20,500, first run: wall time over the fastest peer's", 0.5, _over(first(_MIDDLE, "first"), peer(_MIDDLE)), "×"),
+        _target("205,000, first run: wall time over the fastest peer's", 0.4, _over(first(_LARGE, "first"), peer(_LARGE)), "×"),
+        _target("205,000, first run: time for a launch over that at 20,500", 1.2, per_launch, "×"),
+        _target("20,500, first run: peak memory", 300, peak, "MB"),
+        _target("205,000, first run: peak memory over that at 20,500", 1.6, _over(more, peak), "×"),
+        _target("20,500, first run: load over its floor", 2.5, _load_ratio(found, _MIDDLE), "×"),
+        _target("205,000, first run: load over its floor", None, _load_ratio(found, _LARGE), "×"),
+    ]
+    unchanged = [run for size in found.sizes for run in found.runs(size, "unchanged")]
+    written = [run["puts"] + run["files_written"] + run["rows_written"] + (run["state"] != "unchanged") for run in unchanged]
+    rows.append(_target("unchanged, all sizes: objects put and rows written", 0, max(written, default=None), ""))
+    for size in found.sizes:
+        for scenario, where in (("changed", "over all years"), ("newest", "of the newest year")):
+            share = _over(found.of(size, scenario), found.of(size, "first"))
+            rows.append(_target(f"{int(size):,}, 1 % changed, {where}: wall time over a first run's", None, share, "×"))
+    return rows
+
+
+def _target(name: str, limit: float | None, value: float | None, unit: str) -> tuple[str, ...]:
+    met = "" if limit is None or value is None else "yes" if value <= limit else "**no**"
+    told = "not measured" if value is None else f"{_told(value)} {unit}"
+    return name, "–" if limit is None else f"{limit:g} {unit}", told, met
+
+
+def _rows(found: _Found, scenario: str) -> list[tuple[str, ...]]:
+    rows = []
+    for size in found.sizes:
+        for name in found.contenders(size, scenario):
+            row = [f"{int(size):,}", name]
+            for measure in _MEASURES:
+                value = found.of(size, scenario, measure, name)
+                ratio = _over(value, found.of(size, scenario, measure))
+                row += [_told(value), _told(ratio)]
+            rows.append(tuple(row))
+    imports = found.imports(scenario)
+    return [*rows, ("", "imports", _told(imports), "", "", "", "", "")] if imports else rows
+
+
+def _load_rows(found: _Found) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{int(size):,}",
+            f"{_told(found.of(size, 'first', 'load_s'))} s",
+            f"{_told(found.of(size, 'floor', 'floor_s'))} s",
+            _told(_load_ratio(found, size)),
+        )
+        for size in found.sizes
+    ]
+
+
+def _stage_rows(found: _Found, stages: Sequence[str]) -> list[tuple[str, ...]]:
+    return [(stage, *(_told(found.stages(size).get(stage)) for size in found.sizes)) for stage in stages]
+
+
+def _load_ratio(found: _Found, size: str) -> float | None:
+    return _over(found.of(size, "first", "load_s"), found.of(size, "floor", "floor_s"))
+
+
+def _revisions(found: _Found) -> str:
+    """Which revision each figure of ours is of: those of several runs may stand side by side."""
+    of = {
+        size: ", ".join(sorted({cell[OURS]["revision"] for cell in found.cells[size].values() if OURS in cell}))
+        for size in found.sizes
+    }
+    return (
+        "This pipeline at " + "; ".join(f"{int(size):,}: {revisions or 'not measured'}" for size, revisions in of.items()) + ".\n"
+    )
+
+
+def _over(value: float | None, by: float | None, times: float = 1) -> float | None:
+    return value / by / times if value is not None and by else None
+
+
+def _less(value: float | None, by: float | None) -> float | None:
+    return value - by if value is not None and by is not None else None
+
+
+def _told(value: float | None) -> str:
+    """With as many digits as mean something."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004
+
+
+def _table(head: Sequence[str], rows: Any) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _plot(found: _Found, scenario: str, measure: str) -> str:
+    """Bars by size and contender, drawn beside the text; the Markdown that shows them. Nothing where nothing was measured."""
+    sizes = [size for size in found.sizes if found.of(size, scenario, measure)]
+    if not sizes:
+        return ""
+    what, unit = _MEASURES[measure]
+    title = f"{_SCENARIOS[scenario].partition(',')[0] if scenario == 'first' else _SCENARIOS[scenario]}: {what}"
+    chart = pygal.Bar(
+        # Sizes differ a thousandfold: as multiples all can be told apart.
+        title=f"{title}, as a multiple of this pipeline's",
+        x_labels=[f"{int(size):,} launches" for size in sizes],
+        width=900,
+        height=360,
+        range=(0, max(found.ratios(sizes, scenario, measure)) * 1.05),
+        legend_at_bottom=True,
+        legend_at_bottom_columns=4,
+        max_scale=6,
+        print_values=True,
+        print_values_position="top",
+        value_formatter=lambda value: f"{value:g} ×",
+        js=(),  # pygal's own is loaded from its author's site
+        style=_STYLE,
+    )
+    chart.uuid = f"{scenario}-{measure.partition('_')[0]}"  # not chance: the same figures are the same file
+    for name in dict.fromkeys(name for size in sizes for name in found.contenders(size, scenario)):
+        chart.add(name, [_bar(found, size, scenario, measure, name, unit) for size in sizes])
+    file = _HERE / f"{chart.uuid}.svg"
+    file.write_bytes(re.sub(rb"<!--.*?-->|<script.*?</script>", b"", chart.render(), flags=re.DOTALL))
+    return f"![{title}]({file.name})\n"
+
+
+def _bar(found: _Found, size: str, scenario: str, measure: str, name: str, unit: str) -> Figures:
+    """As high as its multiple; what it says is the figure itself."""
+    value = found.of(size, scenario, measure, name)
+    return {"value": _over(value, found.of(size, scenario, measure)), "formatter": lambda _: f"{_told(value)} {unit}"}
