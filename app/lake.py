@@ -50,6 +50,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 ATTEMPTS = 4
 CONNECTIONS = 8
+# Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
+_PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
@@ -241,7 +243,7 @@ class S3Lake:
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
         buffer = io.BytesIO()
-        with self._one_in_memory(), pq.ParquetWriter(buffer, TABLES[table].arrow, compression="zstd", version="2.6") as writer:
+        with self._one_in_memory(), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
             for part in rows:
                 writer.write_table(part)
         body = buffer.getvalue()

@@ -11,12 +11,14 @@ from tests.services import AwsEndpoint, Login
 
 @pytest.fixture(scope="session")
 def worlds(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
-    """Worlds that hold what a good run published before."""
+    """Worlds that hold what a good run published before, and some history, so that no table is empty."""
     folder = tmp_path_factory.mktemp("worlds")
     with ExitStack() as stack:
         found = [stack.enter_context(new_world(mysql, aws, folder / str(i))) for i in range(WORLDS)]
         for world in found:
-            assert world.run_forked() == 0, world.last_line
+            for launches in (BEFORE, AFTER, BEFORE):
+                world.api.set("launches", launches)
+                assert world.run_forked() == 0, world.last_line
         yield found
 
 

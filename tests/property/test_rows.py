@@ -84,9 +84,14 @@ def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Pat
         snapshot.close()
         snapshots.append(snapshot)
     assert snapshots[0].contents == snapshots[1].contents == snapshots[2].contents
+    halves = Snapshot(tmp_path / "halves")  # a part of the rows in another snapshot's files
+    halves.take_up(snapshots[1])
+    assert halves.contents == snapshots[0].contents
     for key in snapshots[0].contents:
-        assert snapshots[0].partition(key).equals(snapshots[2].partition(key))
-        ids = snapshots[0].partition(key)["launch_id"].to_pylist()
+        whole = pa.concat_tables(snapshots[0].partition(key))
+        assert whole.equals(pa.concat_tables(snapshots[2].partition(key)))
+        assert whole.equals(pa.concat_tables(halves.partition(key)))
+        ids = whole["launch_id"].to_pylist()
         assert ids == sorted(ids)
 
 

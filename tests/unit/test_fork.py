@@ -1,0 +1,66 @@
+"""The second process: its result, its errors, and that it is never left behind."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from app import fork
+from app.errors import PipelineError, SourceError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # pytest has threads; the program waits for its own
+
+
+def test_its_result_comes_when_it_is_asked_for() -> None:
+    with fork.beside(os.getpid) as result:
+        assert result() not in (0, os.getpid())
+
+
+def test_its_error_is_raised_as_it_was() -> None:
+    def work() -> None:
+        raise SourceError("launches: page 7 can't be read", hint="look")
+
+    with fork.beside(work) as result, pytest.raises(SourceError, match=r"page 7 can't be read \(look\)") as raised:
+        result()
+    assert raised.value.exit_code == 3
+
+
+def test_it_ended_without_a_word(tmp_path: Path) -> None:
+    with (
+        fork.beside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result,
+        pytest.raises(PipelineError, match="without a word"),
+    ):
+        result()
+
+
+def test_it_is_ended_when_nobody_waits_for_it(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+
+    def work() -> None:
+        note.write_text(str(os.getpid()))
+        time.sleep(60)
+
+    with fork.beside(work):
+        while not note.exists() or not note.read_text():
+            time.sleep(0.01)
+    assert not Path(f"/proc/{note.read_text()}").exists()
+
+
+def test_it_holds_no_connection_open(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(5)
+    ready = tmp_path / "ready"
+
+    def work() -> None:
+        ready.touch()
+        time.sleep(60)
+
+    with fork.beside(work):
+        while not ready.exists():
+            time.sleep(0.01)
+        ours.close()
+        assert theirs.recv(1) == b""  # the end of the connection: nobody else has it
+    theirs.close()
