@@ -34,7 +34,6 @@ from app.records import (
     Lake,
     LastRun,
     Manifest,
-    Merge,
     PartitionKey,
     Pointer,
     Run,
@@ -42,7 +41,6 @@ from app.records import (
     WrittenFile,
 )
 from app.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
-from app.snapshot import Snapshot
 from app.telemetry import Telemetry
 from app.transform import conform
 
@@ -266,9 +264,12 @@ def publish(
     def rows_to_load(name: str) -> Iterator[pa.Table]:
         return (rows for key in sorted(plan.load) if key[0] == name for rows in derived.snapshot.partition(key))
 
+    def write(key: PartitionKey) -> WrittenFile:
+        return edges.lake.write(run, key, derived.snapshot.partition(key), wanted[key], held.objects.get(key))
+
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
-        writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in plan.gaining]
+        writing = [pool.submit(write, key) for key in plan.gaining]
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
             report.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
@@ -276,53 +277,40 @@ def publish(
                 written = _results(writing, edges.telemetry)
                 # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
                 losing = [key for key in plan.put if key not in written]
-                writing = [pool.submit(_write, run, edges, derived.snapshot, key, held) for key in losing]
+                writing = [pool.submit(write, key) for key in losing]
                 written |= _results(writing, edges.telemetry)
                 report.files_written = len(written)
-                put.update(files=len(written), bytes=sum(file.size for file, _ in written.values()))
+                put.update(files=len(written), bytes=sum(file.size for file in written.values()))
+            files = {key: written.get(key) or kept[key] for key in wanted}
             with edges.telemetry.stage("prove") as proven:
-                in_s3 = {key: content for key, (_, content) in written.items()}
-                in_s3 |= _read_back(edges.lake, pool, {key: kept[key] for key in plan.load if key not in in_s3})
-                try:
-                    _prove(wanted, plan, in_s3, merge)
-                except StoresDisagree:
+                in_s3 = _read_back(edges.lake, pool, {key: files[key] for key in plan.touched})
+                in_mysql = merge.contents(plan.touched)  # the server is at work, and so is the pool
+                if found := differences(wanted, plan.touched, in_s3(), in_mysql, merge.counts()):
                     report.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
-                    raise
+                    raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
                 report.stores_equal = True
                 proven["partitions"] = len(plan.touched)
             with edges.telemetry.stage("commit"), edges.telemetry.uninterrupted():
                 merge.commit()
                 report.state = "merged"
-    return {key: written[key][0] if key in written else kept[key] for key in wanted}
+    return files
 
 
-def _write(
-    run: Run, edges: Edges, snapshot: Snapshot, key: PartitionKey, held: Held
-) -> tuple[PartitionKey, WrittenFile, Content]:
-    file = edges.lake.write(run, key, snapshot.partition(key), snapshot.contents[key], held.objects.get(key))
-    return key, file, edges.lake.content(file)
-
-
-def _results(
-    writing: list["Future[tuple[PartitionKey, WrittenFile, Content]]"], tell: Telemetry
-) -> dict[PartitionKey, tuple[WrittenFile, Content]]:
+def _results(writing: list["Future[WrittenFile]"], tell: Telemetry) -> dict[PartitionKey, WrittenFile]:
     written = {}
     for future in writing:
-        key, file, content = future.result()
-        written[key] = (file, content)
+        file = future.result()
+        written[file.table, file.year] = file
         tell.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
     return written
 
 
-def _read_back(lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]) -> dict[PartitionKey, Content]:
+def _read_back(
+    lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]
+) -> Callable[[], dict[PartitionKey, Content]]:
+    """Start to read files back; what they hold, once it is asked for."""
     reading = {key: pool.submit(lake.content, file) for key, file in files.items()}
-    return {key: future.result() for key, future in reading.items()}
-
-
-def _prove(wanted: Mapping[PartitionKey, Content], plan: Plan, in_s3: Mapping[PartitionKey, Content], merge: Merge) -> None:
-    in_mysql = merge.contents(plan.touched)
-    if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
-        raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
+    return lambda: {key: future.result() for key, future in reading.items()}
 
 
 def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
@@ -358,9 +346,10 @@ def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
                     what = "is missing" if listed is None else "is not in the manifest" if named is None else "was replaced"
                     found.append(f"S3 {key[0]} {key[1]}: the object {what}")
             there = {key: file for key, file in files.items() if key in objects}
-            in_s3 = _read_back(edges.lake, pool, there)
+            reading = _read_back(edges.lake, pool, there)
             mysql_rows = edges.warehouse.counts()
             in_mysql = edges.warehouse.contents({*files, *mysql_rows})
+            in_s3 = reading()
             found += differences(
                 wanted, set(files), {**in_s3, **{k: wanted[k] for k in files if k not in there}}, in_mysql, mysql_rows
             )
