@@ -89,7 +89,7 @@ class _Command:
         self.listed: list[dict[str, Any]] | dict[str, Any] | None = None
         # Someone watches stdout, or, where the result goes there, stderr.
         lines_to = sys.stderr if request.as_json else sys.stdout
-        self.view = _terminal(request) if lines_to.isatty() else None
+        self.view = _terminal(request) if lines_to and lines_to.isatty() else None  # a stream that was closed is None
         if self.view is None:
             sys.meta_path.insert(0, _WithoutPandas())
         self.interrupts = Interrupts(settings.run_timeout_s)

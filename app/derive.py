@@ -35,7 +35,7 @@ from app.validate import validate
 
 _WORKERS = 8
 _NAMED = 5  # rejects that are warned of one by one
-_WORTH_A_PROCESS_BYTES = 8 << 20
+_WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies
 
 
 @dataclass
@@ -75,9 +75,9 @@ class _Part:
         self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
         self.accepted |= other.accepted
         self.rejected += [replace(reject, index=self.records + reject.index) for reject in other.rejected]
-        self.unknown_fields += other.unknown_fields
-        self.notes += other.notes
-        self.references += other.references
+        self.unknown_fields.update(other.unknown_fields)
+        self.notes.update(other.notes)
+        self.references.update(other.references)
         self.newest_launch_utc = _later(self.newest_launch_utc, other.newest_launch_utc)
         self.records += other.records
 
@@ -122,7 +122,10 @@ def _read_launches(
     """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
     parser, launches = edges.source.parser(endpoints), endpoints["launches"]
     half = len(launches.bodies) // 2
-    if half and not skip and fork.is_worth_it() and sum(body.size for body in launches.bodies) >= _WORTH_A_PROCESS_BYTES:
+    size = (len(launches.bodies), sum(body.size for body in launches.bodies))
+    # What comes on top of earlier bodies holds ids twice, and is read once more.
+    is_large = launches.base is None and all(has >= least for has, least in zip(size, _WORTH_A_PROCESS, strict=True))
+    if is_large and not skip and fork.is_worth_it():
         first, second = (replace(launches, bodies=bodies) for bodies in (launches.bodies[:half], launches.bodies[half:]))
 
         def read_second() -> _Part:
@@ -171,9 +174,9 @@ def _read(
         part.places += _ids_in_order(checked.indexes, checked.ids, checked.rejected)
         part.accepted.update(checked.ids)
         part.rejected += checked.rejected
-        part.unknown_fields += checked.unknown_fields
-        part.notes += checked.notes
-        part.references += checked.references
+        part.unknown_fields.update(checked.unknown_fields)
+        part.notes.update(checked.notes)
+        part.references.update(checked.references)
         tables = transform(checked.rows)
         for name, rows in tables.items():
             part.snapshot.add(name, rows)
@@ -187,20 +190,20 @@ def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) 
 
 
 def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupUse]:
-    """How well each kind of look-up served."""
-    ids: Counter[tuple[str, bool]] = Counter()
+    """How well each kind of look-up served that was met."""
+    ids: dict[str, dict[str, bool]] = {}
     times: Counter[tuple[str, bool]] = Counter()
-    for (kind, _, known), count in references.items():
-        ids[kind, known] += 1
+    for (kind, key, known), count in references.items():
+        ids.setdefault(kind, {})[key] = known or ids[kind].get(key, False)
         times[kind, known] += count
     return {
         kind: LookupUse(
-            ids=ids[kind, True] + ids[kind, False],
-            known_ids=ids[kind, True],
+            ids=len(used),
+            known_ids=sum(used.values()),
             references=times[kind, True] + times[kind, False],
             resolved=times[kind, True],
         )
-        for kind in sorted({kind for kind, _ in ids})
+        for kind, used in sorted(ids.items())
     }
 
 

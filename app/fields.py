@@ -18,7 +18,8 @@ from app.schema import Kind
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIRST_YEAR = 1000  # MySQL's DATETIME starts here
-_TEXT_CHARS = Kind.TEXT.value.max_chars or 0
+assert Kind.TEXT.value.max_chars
+_TEXT_CHARS = Kind.TEXT.value.max_chars
 
 
 def newest_past(dated: Iterable[tuple[Any, Any]], now: datetime) -> str:

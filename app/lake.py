@@ -73,7 +73,7 @@ class S3Lake:
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
-        self._lock = threading.Lock()
+        self._making = threading.Lock()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -281,7 +281,7 @@ class S3Lake:
     @contextlib.contextmanager
     def _one_in_memory(self) -> Iterator[None]:
         """Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition."""
-        with self._lock:
+        with self._making:
             yield
             pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
 

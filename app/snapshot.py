@@ -32,14 +32,14 @@ class Snapshot:
         if table not in self._writers:
             assert not self._paths[table].exists()  # a table that was closed is complete
             self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
-        batch = rows.sort_by("launch_year").combine_chunks().to_batches()[0]
-        for year, offset, length in _runs(batch.column("launch_year")):
-            key = (table, year)
-            of_year = batch.slice(offset, length)
-            self._writers[table].write_batch(of_year)
-            self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
-            self._written[table] += 1
-            self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
+        for batch in rows.sort_by("launch_year").combine_chunks().to_batches():
+            for year, offset, length in _runs(batch.column("launch_year")):
+                key = (table, year)
+                of_year = batch.slice(offset, length)
+                self._writers[table].write_batch(of_year)
+                self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
+                self._written[table] += 1
+                self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
     def take_up(self, other: "Snapshot") -> None:
         """Add all rows of a closed snapshot, which stay in its files."""
@@ -59,16 +59,18 @@ class Snapshot:
 
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
-        table = TABLES[key[0]]
+        whole = self._whole(key)
+        order = pc.sort_indices(whole, [(name, "ascending") for name in TABLES[key[0]].key])
+        for start in range(0, len(whole), _ROWS_A_PART):
+            yield whole.take(order.slice(start, _ROWS_A_PART))
+
+    def _whole(self, key: PartitionKey) -> pa.Table:
         parts = []
         for path, places in groupby(self.batches[key], lambda batch: batch[0]):
             with pa.OSFile(str(path)) as file:
                 reader = pa.ipc.open_file(file)
                 parts += [reader.get_batch(place) for _, place in places]
-        whole = pa.Table.from_batches(parts).combine_chunks()
-        order = pc.sort_indices(whole, [(name, "ascending") for name in table.key])
-        for start in range(0, len(whole), _ROWS_A_PART):
-            yield whole.take(order.slice(start, _ROWS_A_PART))
+        return pa.Table.from_batches(parts).combine_chunks()
 
     def head(self, table: str, count: int) -> pa.Table:
         """The first rows of a table, by year and key."""

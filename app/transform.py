@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HASH_HEX = 32
+_ROWS_A_TEXT = 5_000  # as text a row takes several times the memory of Arrow
 _PLACES = 15  # beyond these MySQL writes an exponent
 TINY = (1e-15, 1e-4)
 """Reals from the first to below the second: MySQL and MariaDB differ in whether they write these with an exponent."""
@@ -48,11 +49,14 @@ def _with_hashes(table: Table, facts: list[pa.Array]) -> pa.Table:
 
 def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
     """The hash of each row's facts, from the values as they are, whatever a `row_hash` column says."""
-    texts = row_texts(table, rows)
-    return pa.array([hashlib.sha256(t).hexdigest()[:_HASH_HEX] for t in texts.cast(pa.binary()).to_pylist()], pa.string())
+    hashes: list[str] = []
+    for start in range(0, len(rows), _ROWS_A_TEXT):
+        texts = row_texts(table, rows.slice(start, _ROWS_A_TEXT)).cast(pa.binary()).to_pylist()
+        hashes += [hashlib.sha256(text).hexdigest()[:_HASH_HEX] for text in texts]
+    return pa.array(hashes, pa.string())
 
 
-def row_texts(table: Table, rows: pa.Table) -> pa.ChunkedArray:
+def row_texts(table: Table, rows: pa.Table) -> pa.Array:
     """The text that each row's hash covers."""
     # All columns below one another: a step costs more to call than to do for the rows of a small partition.
     texts = pa.chunked_array([c for column in table.facts for c in _hashed_texts(column, rows[column.name]).chunks], pa.string())

@@ -23,7 +23,7 @@ def name_unknown_fields(record: Record, checked: Checked, prefix: str = "") -> N
     for name in _fields_of_records(type(record)):
         value = getattr(record, name)
         for part in value if isinstance(value, list) else (value,):
-            if part is not None:
+            if isinstance(part, Record):
                 name_unknown_fields(part, checked, f"{prefix}{name}.")
 
 

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from app import fork
 from tests.program import Program
 from tests.sample_api import SampleApi
 from tests.sample_api.records import launch
+
+pytestmark = pytest.mark.skipif(not fork.is_worth_it(), reason="on one processor there is no second process")
 
 LAUNCHES = 13_000  # over 16 MiB
 
@@ -50,7 +53,6 @@ def gone(process: Path, within_s: float) -> bool:
     return True
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one processor there is no second process")
 def test_both_halves_come_to_one_snapshot(program: Program, api: SampleApi, launches: list[dict[str, Any]]) -> None:
     in_order = sorted(one["id"] for one in launches)  # the order of the pages
     odd = {in_order[place]: changes for place, changes in ((10, {"surprise": 1}), (9_000, {"name": 7}), (12_000, {"another": 1}))}

@@ -7,6 +7,9 @@ import pytest
 from app.errors import WarehouseError
 from app.mysql import Session
 from app.settings import load_settings
+from tests.program import KEYS, Program
+from tests.sample_api import SampleApi
+from tests.sample_api.records import launch
 
 LOAD = "LOAD DATA LOCAL INFILE 'rows' INTO TABLE `loaded` CHARACTER SET utf8mb4"
 
@@ -57,3 +60,19 @@ def test_what_fits_is_loaded_as_it_is(session: Session) -> None:
 def test_other_statements_alter_nothing_either(session: Session) -> None:
     with pytest.raises(WarehouseError, match="text"):
         session.execute("INSERT INTO `loaded` (`id`, `text`) VALUES (1, 'long')")
+
+
+def test_an_empty_table_that_takes_a_row_only_with_a_warning_stays_empty(program: Program, api: SampleApi) -> None:
+    """Somebody's own index: LOCAL makes a warning of what it forbids, and skips the row."""
+    program.run()
+    for table in (*KEYS, "pipeline_runs"):
+        program.login.query(f"TRUNCATE TABLE `{table}`")
+    program.login.query("ALTER TABLE `launches` ADD UNIQUE `one_name` (`name`)")
+    api.set_launches([launch(0), launch(1) | {"name": launch(0)["name"]}])
+    failed = program.run("--accept-shrink", code=6)
+    assert "2 rows gave 1 warnings" in failed["error"]
+    assert "Duplicate entry" in failed["error"]
+    assert [program.in_mysql(table) for table in KEYS] == [[]] * len(KEYS)
+    program.login.query("ALTER TABLE `launches` DROP INDEX `one_name`")
+    assert program.run("--accept-shrink")["merged"]["launches"] == {"inserted": 2, "updated": 0, "deleted": 0}
+    program.assert_equal(2)

@@ -1,8 +1,11 @@
 """The second process: its result, its errors, and that it is never left behind."""
 
+import gc
 import os
+import resource
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import pytest
 from app import fork
 from app.errors import PipelineError, SourceError
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # pytest has threads; the program waits for its own
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="only there is there a second process"),
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # pytest has threads
+]
 
 
 def test_its_result_comes_when_it_is_asked_for() -> None:
@@ -34,6 +40,46 @@ def test_it_ended_without_a_word(tmp_path: Path) -> None:
         pytest.raises(PipelineError, match="without a word"),
     ):
         result()
+
+
+def test_what_cannot_be_sent_is_an_error_that_says_so() -> None:
+    with fork.beside(lambda: lambda: None) as result, pytest.raises(Exception, match="pickle"):
+        result()
+
+
+def test_where_no_process_can_be_made_the_work_is_done_all_the_same() -> None:
+    """In a process of its own, which then may make no other."""
+
+    def work() -> bool:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        os.setuid(65_534) if os.getuid() == 0 else None  # root may make any number
+        with fork.beside(os.getpid) as result:
+            return result() == os.getpid()
+
+    with fork.beside(work) as result:
+        assert result()
+
+
+def test_what_the_first_process_forgets_closes_nothing_in_the_second(tmp_path: Path) -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.itself, self.file = self, socket.socket()
+
+    garbage: list[Kept] = [Kept() for _ in range(20)]
+
+    def work() -> list[str]:
+        files = [(tmp_path / str(number)).open("w") for number in range(40)]
+        garbage.clear()
+        gc.collect()
+        for number, file in enumerate(files):
+            file.write(str(number))
+            file.close()
+        return [(tmp_path / str(number)).read_text() for number in range(40)]
+
+    with fork.beside(work) as result:
+        assert result() == [str(number) for number in range(40)]
+    for kept in garbage:
+        kept.file.close()
 
 
 def test_it_is_ended_when_nobody_waits_for_it(tmp_path: Path) -> None:
