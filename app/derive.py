@@ -194,7 +194,8 @@ def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupU
     ids: dict[str, dict[str, bool]] = {}
     times: Counter[tuple[str, bool]] = Counter()
     for (kind, key, known), count in references.items():
-        ids.setdefault(kind, {})[key] = known or ids[kind].get(key, False)
+        used = ids.setdefault(kind, {})
+        used[key] = known or used.get(key, False)
         times[kind, known] += count
     return {
         kind: LookupUse(
