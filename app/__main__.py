@@ -1,6 +1,7 @@
 """The program, from its arguments to its exit code."""
 
 import contextlib
+import importlib.abc
 import os
 import resource
 import sys
@@ -20,9 +21,19 @@ def main() -> NoReturn:
     os._exit(code)  # nobody waits for a thread that still hangs on a socket
 
 
+class _WithoutPandas(importlib.abc.MetaPathFinder):
+    """Says that there is no pandas and no NumPy: Arrow would import both, a third of a second, to know their kinds of null."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in ("pandas", "numpy"):
+            raise ModuleNotFoundError(name=name)
+
+
 def _execute(request: cli.Request) -> int:
     # Before Arrow is loaded: its own allocator keeps what was freed, up to twice the memory at the peak.
     os.putenv("ARROW_DEFAULT_MEMORY_POOL", "system")
+    if not request.is_watched:
+        sys.meta_path.insert(0, _WithoutPandas())  # frames are shown on a terminal alone
     from app.command import execute  # takes most of a second to import: help and usage errors do without
 
     return execute(request)

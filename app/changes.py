@@ -43,7 +43,7 @@ def changed_columns(table: Table, found: Difference) -> Iterator[tuple[str, pa.T
     for column in table.facts:
         if column.name in _DERIVED or column.name in table.key:
             continue
-        old, new = (value_texts(column, rows[column.name]) for rows in (found.before, found.after))
+        old, new = (value_texts(column.kind, rows[column.name]) for rows in (found.before, found.after))
         # Null differs from every value, and from no other null.
         differs = pc.fill_null(pc.not_equal(old, new), pc.xor(pc.is_null(old), pc.is_null(new)))
         if pc.any(differs).as_py():

@@ -1,10 +1,11 @@
 """The command line: what can be asked for. What then happens is in `command.py`."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -28,6 +29,16 @@ class Request:
     limit: int = 20
     out: Path | None = None
     publish: bool = False
+
+    @property
+    def lines_to(self) -> TextIO | None:
+        """The stream for what happens meanwhile: not the one that the result goes to; none when it was closed."""
+        return sys.stderr if self.as_json else sys.stdout
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sits at a terminal and looks at it."""
+        return self.lines_to is not None and self.lines_to.isatty()
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import gc
-import importlib.abc
 import json
 import logging
 import secrets
@@ -70,14 +69,6 @@ def execute(request: cli.Request) -> int:
     return _Command(request, settings).execute()
 
 
-class _WithoutPandas(importlib.abc.MetaPathFinder):
-    """Says that there is no pandas: Arrow would import it, a quarter of a second, only to know its kinds of null."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
 class _Command:
     """One command at work: its telemetry, its report, and how it ends."""
 
@@ -87,13 +78,9 @@ class _Command:
         run_id = new_run_id(started_at)
         self.replayed: list[dict[str, Any]] = []
         self.listed: list[dict[str, Any]] | dict[str, Any] | None = None
-        # Someone watches stdout, or, where the result goes there, stderr.
-        lines_to = sys.stderr if request.as_json else sys.stdout
-        self.view = _terminal(request) if lines_to and lines_to.isatty() else None  # a stream that was closed is None
-        if self.view is None:
-            sys.meta_path.insert(0, _WithoutPandas())
+        self.view = _terminal(request) if request.is_watched else None
         self.interrupts = Interrupts(settings.run_timeout_s)
-        self.logger = logger_to(None if self.view else lines_to, settings.log_level, settings.secrets)
+        self.logger = logger_to(None if self.view else request.lines_to, settings.log_level, settings.secrets)
         self.tell = Telemetry(run_id, self.logger, self.interrupts, self.view)
         self.source = make_source(settings, self.tell.warn)
         self.run = Run(run_id, started_at, self.source.name, started_at)

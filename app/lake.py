@@ -53,6 +53,7 @@ CONNECTIONS = 8
 # Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
+_MANY_ROWS = 200  # the memory for fewer is not worth the time to give it back
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ALWAYS = {
@@ -243,7 +244,7 @@ class S3Lake:
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
         buffer = io.BytesIO()
-        with self._one_in_memory(), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
+        with self._one_in_memory(content.rows), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
             for part in rows:
                 writer.write_table(part)
         body = buffer.getvalue()
@@ -272,18 +273,19 @@ class S3Lake:
 
     def content(self, file: WrittenFile) -> Content:
         """What one partition's object holds, by its values. Raises LakeError."""
-        with self._opened(file.key, file.version_id) as opened, self._one_in_memory():
+        with self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
             content = EMPTY
-            for batch in opened.iter_batches(_ROWS_A_BATCH):
+            for batch in opened.iter_batches(_ROWS_A_BATCH, use_threads=False):
                 content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))
             return content
 
     @contextlib.contextmanager
-    def _one_in_memory(self) -> Iterator[None]:
+    def _one_in_memory(self, rows: int) -> Iterator[None]:
         """Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition."""
         with self._making:
             yield
-            pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
+            if rows > _MANY_ROWS:
+                pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
 
     @contextlib.contextmanager
     def _opened(self, key: str, version_id: str | None) -> Iterator[pq.ParquetFile]:

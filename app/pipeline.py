@@ -51,6 +51,9 @@ _SAMPLES = 5  # changed rows shown for each column of a plan
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
 
+Stored = tuple[WrittenFile, Content]
+"""A file, and what it holds by its values, read back."""
+
 
 def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Path, report: RunReport) -> Head:
     """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the report as it goes.
@@ -264,28 +267,30 @@ def publish(
     def rows_to_load(name: str) -> Iterator[pa.Table]:
         return (rows for key in sorted(plan.load) if key[0] == name for rows in derived.snapshot.partition(key))
 
-    def write(key: PartitionKey) -> WrittenFile:
-        return edges.lake.write(run, key, derived.snapshot.partition(key), wanted[key], held.objects.get(key))
+    def put(key: PartitionKey, after: list["Future[Stored]"]) -> Stored:
+        for future in after:
+            future.result()
+        file = edges.lake.write(run, key, derived.snapshot.partition(key), wanted[key], held.objects.get(key))
+        return file, edges.lake.content(file)
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
-        writing = [pool.submit(write, key) for key in plan.gaining]
+        reading = {key: pool.submit(edges.lake.content, kept[key]) for key in plan.load if key not in plan.put and key in wanted}
+        gaining = [pool.submit(put, key, []) for key in plan.gaining]
+        # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
+        losing = [pool.submit(put, key, gaining) for key in plan.put if key not in plan.gaining]
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
             report.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
-            with edges.telemetry.stage("put") as put:
-                written = _results(writing, edges.telemetry)
-                # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
-                losing = [key for key in plan.put if key not in written]
-                writing = [pool.submit(write, key) for key in losing]
-                written |= _results(writing, edges.telemetry)
-                report.files_written = len(written)
-                put.update(files=len(written), bytes=sum(file.size for file in written.values()))
-            files = {key: written.get(key) or kept[key] for key in wanted}
+            with edges.telemetry.stage("put") as counted:
+                stored = _results([*gaining, *losing], edges.telemetry)
+                report.files_written = len(stored)
+                counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
             with edges.telemetry.stage("prove") as proven:
-                in_s3 = _read_back(edges.lake, pool, {key: files[key] for key in plan.touched})
-                in_mysql = merge.contents(plan.touched)  # the server is at work, and so is the pool
-                if found := differences(wanted, plan.touched, in_s3(), in_mysql, merge.counts()):
+                in_mysql = merge.contents(plan.touched)
+                in_s3 = {key: content for key, (_, content) in stored.items()}
+                in_s3 |= {key: future.result() for key, future in reading.items()}
+                if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
                     report.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
                     raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
                 report.stores_equal = True
@@ -293,24 +298,16 @@ def publish(
             with edges.telemetry.stage("commit"), edges.telemetry.uninterrupted():
                 merge.commit()
                 report.state = "merged"
-    return files
+    return {key: stored[key][0] if key in stored else kept[key] for key in wanted}
 
 
-def _results(writing: list["Future[WrittenFile]"], tell: Telemetry) -> dict[PartitionKey, WrittenFile]:
+def _results(writing: list["Future[Stored]"], tell: Telemetry) -> dict[PartitionKey, Stored]:
     written = {}
     for future in writing:
-        file = future.result()
-        written[file.table, file.year] = file
+        file, content = future.result()
+        written[file.table, file.year] = file, content
         tell.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
     return written
-
-
-def _read_back(
-    lake: Lake, pool: ThreadPoolExecutor, files: Mapping[PartitionKey, WrittenFile]
-) -> Callable[[], dict[PartitionKey, Content]]:
-    """Start to read files back; what they hold, once it is asked for."""
-    reading = {key: pool.submit(lake.content, file) for key, file in files.items()}
-    return lambda: {key: future.result() for key, future in reading.items()}
 
 
 def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
@@ -346,10 +343,10 @@ def verify(run: Run, edges: Edges, report: RunReport) -> list[str]:
                     what = "is missing" if listed is None else "is not in the manifest" if named is None else "was replaced"
                     found.append(f"S3 {key[0]} {key[1]}: the object {what}")
             there = {key: file for key, file in files.items() if key in objects}
-            reading = _read_back(edges.lake, pool, there)
+            reading = {key: pool.submit(edges.lake.content, file) for key, file in there.items()}
             mysql_rows = edges.warehouse.counts()
             in_mysql = edges.warehouse.contents({*files, *mysql_rows})
-            in_s3 = reading()
+            in_s3 = {key: future.result() for key, future in reading.items()}
             found += differences(
                 wanted, set(files), {**in_s3, **{k: wanted[k] for k in files if k not in there}}, in_mysql, mysql_rows
             )

@@ -35,6 +35,8 @@ RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
     ("transform_version", "BIGINT"),
     ("error", Kind.PROSE.value.mysql),
 )
+# The backslash first, or those that the others bring would be doubled.
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
@@ -94,15 +96,27 @@ def load_lines(table: Table, rows: pa.Table) -> bytes:
     r"""Rows in the dialect that loads name: tabs between values, line feeds after rows, backslash escapes, \N for null."""
     if not rows.num_rows:
         return b""
-    parts = []
-    for column in table.columns:
-        texts = value_texts(column, rows[column.name])
-        if pa.types.is_string(column.kind.value.arrow):
-            for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0")):
-                texts = pc.replace_substring(texts, plain, escaped)
-        parts.append(pc.fill_null(texts, "\\N"))
-    lines = pc.binary_join_element_wise(*parts, "\t")
+    texts = [_escaped(value_texts(column.kind, rows[column.name])) for column in table.columns]
+    lines = pc.binary_join_element_wise(*texts, "\t", null_handling="replace", null_replacement="\\N")
     return b"\n".join(lines.cast(pa.binary()).to_pylist()) + b"\n"
+
+
+def _escaped(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same texts with a backslash before what would end a value or a row; most columns hold nothing of the kind."""
+    held = b"".join(map(_bytes_of, texts.chunks))
+    for plain, escaped in _ESCAPES:
+        if plain.encode() in held:
+            texts = pc.replace_substring(texts, plain, escaped)
+    return texts
+
+
+def _bytes_of(texts: pa.StringArray) -> bytes:
+    """What all texts are made of, one after another, as Arrow holds them: to be searched at once."""
+    _, offsets, values = texts.buffers()
+    if not values:
+        return b""
+    starts = memoryview(offsets).cast("i")
+    return bytes(memoryview(values)[starts[texts.offset] : starts[texts.offset + len(texts)]])
 
 
 def insert_new(table: Table) -> str:

@@ -7,6 +7,7 @@ length of its text in bytes, a colon and the text, or a dash for null. `sql.row_
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from itertools import groupby
 from operator import xor
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.records import EMPTY, Content, Rows
-from app.schema import SNAPSHOT, Column, Kind, Table
+from app.schema import SNAPSHOT, Kind, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,28 +59,36 @@ def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
 
 def row_texts(table: Table, rows: pa.Table) -> pa.Array:
     """The text that each row's hash covers."""
-    # All columns below one another: a step costs more to call than to do for the rows of a small partition.
-    texts = pa.chunked_array([c for column in table.facts for c in _hashed_texts(column, rows[column.name]).chunks], pa.string())
-    texts = texts.combine_chunks()
+    # Columns of a kind below one another, then all: a step costs more to call than to do for the rows of a small partition.
+    columns = sorted(table.facts, key=lambda column: column.kind.name)
+    kinds = groupby(columns, lambda column: column.kind)
+    stacks = [_hashed_texts(kind, _stacked([rows[c.name] for c in alike], kind.value.arrow)) for kind, alike in kinds]
+    texts = _stacked(stacks, pa.string()).combine_chunks()
     lengths = pc.binary_length(texts).cast(pa.string())
-    parts = pc.fill_null(pc.binary_join_element_wise(lengths, texts, ":"), "-")
-    return pc.binary_join_element_wise(*(parts.slice(i * len(rows), len(rows)) for i in range(len(table.facts))), "")
+    values = pc.binary_join_element_wise(lengths, texts, ":")
+    at = {column.name: place * len(rows) for place, column in enumerate(columns)}
+    in_order = (values.slice(at[column.name], len(rows)) for column in table.facts)
+    return pc.binary_join_element_wise(*in_order, "", null_handling="replace", null_replacement="-")
 
 
-def value_texts(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _stacked(columns: Iterable[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+
+
+def value_texts(kind: Kind, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Each value as MySQL writes it; null stays null."""
-    if column.kind is Kind.FLAG:
+    if kind is Kind.FLAG:
         return values.cast(pa.int8()).cast(pa.string())
-    if column.kind is Kind.TIME:
+    if kind is Kind.TIME:
         return values.cast(pa.timestamp("us")).cast(pa.string())
-    if column.kind is Kind.REAL:
+    if kind is Kind.REAL:
         return _real_texts(values)
     return values.cast(pa.string())
 
 
-def _hashed_texts(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if column.kind is not Kind.REAL:
-        return value_texts(column, values)
+def _hashed_texts(kind: Kind, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if kind is not Kind.REAL:
+        return value_texts(kind, values)
     size = pc.abs(values)
     tiny = pc.and_(pc.greater_equal(size, TINY[0]), pc.less(size, TINY[1]))
     if not pc.any(tiny).as_py():

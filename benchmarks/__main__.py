@@ -87,7 +87,7 @@ def _one_round(size: int, number: int, options: argparse.Namespace, admin: Login
             wanted = [name for name in wanted if name != "newest" or results.OURS in options.only]
             if not wanted:
                 continue
-            api = SampleApi(work / "api", launches=size, changed=changed)
+            api = SampleApi(work / "api", launches=size, changed=changed, long=True)
             api.start(_START_S)
             try:
                 if api.url != url:
@@ -145,7 +145,7 @@ def _floor(published: Program, admin: Login, work: Path) -> float:
 def _imports(options: argparse.Namespace, admin: Login, work: Path) -> dict[str, list[float]]:
     """Seconds that go into loading packages, by scenario; on the way every contender runs once, so that all is compiled."""
     found = {}
-    with MotoServer(work / "moto") as moto, SampleApi(work / "api", launches=_SMALLEST) as api:
+    with MotoServer(work / "moto") as moto, SampleApi(work / "api", launches=_SMALLEST, long=True) as api:
         for name in options.only:
             with services.place(moto.endpoint, admin, api.url, work) as place:
                 if name != results.OURS:

@@ -31,6 +31,7 @@ def main() -> None:
         metavar="SHARE:WHERE",
         help="serve that share of the launches with other details: 0.01:spread over all years, or 0.01:newest; may be repeated",
     )
+    parser.add_argument("--long", action="store_true", help="details and links as long and as many as the real ones")
     options = parser.parse_args()
     if options.snapshot and not options.recorded:
         parser.error("--snapshot needs --recorded")
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    launch = records.launch
+    launch = records.as_long_as_recorded(records.launch) if options.long else records.launch
     for share, where in options.changed:
         launch = records.changed_launch(options.n, share, where, launch)
     api = SampleApi(

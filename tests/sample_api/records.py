@@ -21,6 +21,9 @@ _FACTS = Path(__file__).with_name("facts")
 _SITE = "https://example.invalid"
 _LB_PER_KG, _FEET_PER_METER = 2.204623, 3.28084
 _GOLDEN = 0.6180339887  # its multiples, taken modulo 1, lie evenly between 0 and 1
+_WORDS = """the of and to a in booster stage pad orbit satellite mission launch landing engine fairing burn payload from
+    with for second first ocean station crew flight returned recovered deployed after before nominal window countdown hold
+    scrub weather cargo reused insertion transfer geostationary polar sun synchronous demonstration customer""".split()
 # fmt: off
 _NUMBERS = {
     "flight_number", "window", "flight", "stages", "boosters", "cost_per_launch", "success_rate_pct", "height_m",
@@ -54,6 +57,45 @@ def changed_launch(n: int, share: float, where: str, launch: Callable[[int], Rec
         return record | {"details": f"Changed, {where}: {record['details']}"} if index in changed else record
 
     return at
+
+
+def as_long_as_recorded(launch: Callable[[int], Record]) -> Callable[[int], Record]:
+    """`launch`, but that details and links are as many and as long as those of the recorded launches, on the average."""
+
+    def at(index: int) -> Record:
+        record = launch(index)
+        digits = hashlib.sha512(record["id"].encode()).hexdigest()
+
+        def url(length: int, share: float, name: str) -> str | None:
+            return f"{_SITE}/{name}/{digits}"[:length] if index * _GOLDEN % 1 < share else None
+
+        return record | {
+            "details": _prose(digits, 375) if index * _GOLDEN % 1 < 0.65 else None,
+            "links": {
+                "patch": {name: url(47, 0.92, name) for name in ("small", "large")},
+                "reddit": {
+                    name: url(84, share, name)
+                    for name, share in (("campaign", 0.73), ("launch", 0.8), ("media", 0.43), ("recovery", 0.46))
+                },
+                "flickr": {"small": [], "original": [found for n in range(6) if (found := url(64, 0.68, f"photo-{n}"))]},
+                "presskit": url(68, 0.44, "presskit"),
+                "webcast": url(34, 0.92, "watch"),
+                "youtube_id": digits[:11],
+                "article": url(98, 0.69, "article"),
+                "wikipedia": url(46, 0.76, "wiki"),
+            },
+        }
+
+    return at
+
+
+def _prose(digits: str, length: int) -> str:
+    """Words that make no sense, the same for the same digits."""
+    words = (_WORDS[int(digits[place : place + 2], 16) % len(_WORDS)] for place in itertools.cycle(range(len(digits) - 1)))
+    text = ""
+    while len(text) < length:
+        text += next(words) + " "
+    return text[:length]
 
 
 def as_v4(record: Any) -> Any:

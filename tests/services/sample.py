@@ -12,11 +12,11 @@ class SampleApi(Server):
 
     name = "sample API"
 
-    def __init__(self, directory: Path, *, launches: int | None = None, changed: Sequence[str] = ()) -> None:
-        """`changed` as the sample API takes it: a share and where, such as `0.01:spread`."""
+    def __init__(self, directory: Path, *, launches: int | None = None, changed: Sequence[str] = (), long: bool = False) -> None:
+        """`changed` and `long` as the sample API takes them: a share and where, such as `0.01:spread`; texts as long as real ones."""
         super().__init__(directory)
         self._launches = launches
-        self._changed = [f"--changed={one}" for one in changed]
+        self._options = [f"--changed={one}" for one in changed] + ["--long"] * long
 
     @property
     def url(self) -> str:
@@ -26,7 +26,7 @@ class SampleApi(Server):
     def command(self) -> list[str]:
         """The sample API of this checkout."""
         size = [] if self._launches is None else ["-n", str(self._launches)]
-        return [sys.executable, "-m", "tests.sample_api", "--port", str(self.port), *size, *self._changed]
+        return [sys.executable, "-m", "tests.sample_api", "--port", str(self.port), *size, *self._options]
 
     def answers(self) -> bool:
         """Whether it says that it is ready."""
