@@ -275,7 +275,7 @@ def publish(
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
-        reading = {key: pool.submit(edges.lake.content, kept[key]) for key in plan.load if key not in plan.put and key in wanted}
+        reading = {key: pool.submit(edges.lake.content, kept[key]) for key in plan.load.difference(plan.put)}
         gaining = [pool.submit(put, key, []) for key in plan.gaining]
         # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
         losing = [pool.submit(put, key, gaining) for key in plan.put if key not in plan.gaining]

@@ -42,12 +42,12 @@ def payload_facts(payloads: list[Row] | None) -> Row:
     """What the payloads' rows say of their launch; all null when the source sent no list."""
     if payloads is None:
         return {}
-    masses = [p["mass_kg"] for p in payloads if p["mass_kg"] is not None]
+    masses = [p["mass_kg"] for p in payloads if p.get("mass_kg") is not None]
     return {
         "payload_count": len(payloads),
         "payload_mass_kg": _sum(masses),
         "payload_mass_known_count": len(masses),
-        "orbits": as_json_array("payloads", list(dict.fromkeys(p["orbit"] for p in payloads if p["orbit"]))),
+        "orbits": as_json_array("payloads", list(dict.fromkeys(p["orbit"] for p in payloads if p.get("orbit")))),
     }
 
 
@@ -57,7 +57,7 @@ def core_facts(cores: list[Row] | None) -> Row:
         return {}
     return {
         "core_count": len(cores),
-        "core_serials": as_json_array("cores", [c["core_serial"] for c in cores if c["core_serial"]]),
+        "core_serials": as_json_array("cores", [c["core_serial"] for c in cores if c.get("core_serial")]),
         "reused_core_count": _true_count(cores, "reused"),
         "landing_attempt_count": _true_count(cores, "landing_attempt"),
         "landing_success_count": _true_count(cores, "landing_success"),

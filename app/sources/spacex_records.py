@@ -107,9 +107,37 @@ class _Lookup(BaseModel):
 
     id: Key
 
+    def facts(self) -> Row:
+        """What a row that refers to the record has of it, by column. Raises Unfit."""
+        return {}
+
 
 class _Rocket(_Lookup):
     name: Label | None = None
+
+    def facts(self) -> Row:
+        return {"rocket_name": self.name}
+
+
+class _Launchpad(_Lookup):
+    name: Label | None = None
+    full_name: Label | None = None
+    locality: Label | None = None
+    region: Label | None = None
+    timezone: Label | None = None
+    latitude: Real | None = None
+    longitude: Real | None = None
+
+    def facts(self) -> Row:
+        return {
+            "launchpad_name": self.name,
+            "launchpad_full_name": self.full_name,
+            "launchpad_locality": self.locality,
+            "launchpad_region": self.region,
+            "launchpad_timezone": self.timezone,
+            "launchpad_latitude": self.latitude,
+            "launchpad_longitude": self.longitude,
+        }
 
 
 class _Landpad(_Lookup):
@@ -118,20 +146,28 @@ class _Landpad(_Lookup):
     locality: Label | None = None
     region: Label | None = None
 
-
-class _Launchpad(_Landpad):
-    timezone: Label | None = None
-    latitude: Real | None = None
-    longitude: Real | None = None
+    def facts(self) -> Row:
+        return {
+            "landpad_name": self.name,
+            "landpad_full_name": self.full_name,
+            "landpad_locality": self.locality,
+            "landpad_region": self.region,
+        }
 
 
 class _Core(_Lookup):
     serial: Label | None = None
     block: Integer | None = None
 
+    def facts(self) -> Row:
+        return {"core_serial": self.serial, "core_block": self.block}
+
 
 class _Crew(_Lookup):
     name: Label | None = None
+
+    def facts(self) -> Row:
+        return {"name": self.name}
 
 
 class _Dragon(BaseModel):
@@ -170,6 +206,41 @@ class _Payload(_Lookup):
     lifespan_years: Real | None = None
     dragon: _Dragon | None = None
 
+    def facts(self) -> Row:
+        dragon = self.dragon or _empty(_Dragon)
+        return {
+            "name": self.name,
+            "type": self.type,
+            "reused": self.reused,
+            "customers": as_json_array("customers", self.customers),
+            "nationalities": as_json_array("nationalities", self.nationalities),
+            "manufacturers": as_json_array("manufacturers", self.manufacturers),
+            "norad_ids": as_json_array("norad_ids", self.norad_ids),
+            "mass_kg": self.mass_kg,
+            "orbit": self.orbit,
+            "regime": self.regime,
+            "reference_system": self.reference_system,
+            "longitude": self.longitude,
+            "semi_major_axis_km": self.semi_major_axis_km,
+            "eccentricity": self.eccentricity,
+            "periapsis_km": self.periapsis_km,
+            "apoapsis_km": self.apoapsis_km,
+            "inclination_deg": self.inclination_deg,
+            "period_min": self.period_min,
+            "raan_deg": self.raan,
+            "arg_of_pericenter_deg": self.arg_of_pericenter,
+            "mean_anomaly_deg": self.mean_anomaly,
+            "mean_motion": self.mean_motion,
+            "epoch_utc": self.epoch,
+            "lifespan_years": self.lifespan_years,
+            "dragon_capsule_id": _id_of(dragon.capsule, "dragon.capsule"),
+            "dragon_mass_returned_kg": dragon.mass_returned_kg,
+            "dragon_flight_time_s": dragon.flight_time_sec,
+            "dragon_manifest_url": dragon.manifest,
+            "dragon_water_landing": dragon.water_landing,
+            "dragon_land_landing": dragon.land_landing,
+        }
+
 
 LOOKUPS: dict[str, type[_Lookup]] = {
     "rockets": _Rocket,
@@ -189,19 +260,19 @@ class SpacexParser:
 
     def __init__(self) -> None:
         self.rejected: list[Rejected] = []
-        self._known: dict[str, dict[str, _Lookup | Unfit]] = {kind: {} for kind in LOOKUPS}
+        self._known: dict[str, dict[str, Row | Unfit]] = {kind: {} for kind in LOOKUPS}
 
     def learn(self, kind: str, index: int, raw: Any) -> None:
         """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it."""
         try:
-            record = _fit(LOOKUPS[kind], raw, f"{kind}[{index}]")
+            key, facts = _looked_up(kind, raw, f"{kind}[{index}]")
         except Unfit as error:
             reject = rejection(kind, index, raw, error)
             self.rejected.append(reject)
             if reject.id:
                 self._known[kind][reject.id] = error
             return
-        self._known[kind][record.id] = record
+        self._known[kind][key] = facts
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch. Raises ValidationError or Unfit when a field does not fit."""
@@ -226,11 +297,11 @@ class SpacexParser:
         }
 
     def _launch_row(self, launch: _Launch, cores: list[Row], payloads: list[Row], checked: Checked) -> Row:
-        rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", _Rocket, checked)
-        pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", _Launchpad, checked)
-        links = launch.links or _Links()
-        patch, reddit = links.patch or _Patch(), links.reddit or _Reddit()
-        fairings = launch.fairings or _Fairings()
+        rocket_id, rocket = self._resolve("rockets", launch.rocket, "rocket", checked)
+        pad_id, pad = self._resolve("launchpads", launch.launchpad, "launchpad", checked)
+        links = launch.links or _empty(_Links)
+        patch, reddit = links.patch or _empty(_Patch), links.reddit or _empty(_Reddit)
+        fairings = launch.fairings or _empty(_Fairings)
         precision = launch.date_precision
         if precision is not None and precision not in _PRECISIONS:
             checked.notes[f"date_precision {precision[:40]!r} is not known and left null"] += 1
@@ -251,15 +322,9 @@ class SpacexParser:
             "window_s": launch.window,
             "static_fire_date_utc": launch.static_fire_date_utc,
             "rocket_id": rocket_id,
-            "rocket_name": rocket.name,
+            **rocket,
             "launchpad_id": pad_id,
-            "launchpad_name": pad.name,
-            "launchpad_full_name": pad.full_name,
-            "launchpad_locality": pad.locality,
-            "launchpad_region": pad.region,
-            "launchpad_timezone": pad.timezone,
-            "launchpad_latitude": pad.latitude,
-            "launchpad_longitude": pad.longitude,
+            **pad,
             **payload_facts(None if launch.payloads is None else payloads),
             **core_facts(None if launch.cores is None else cores),
             "crew_count": count(launch.crew),
@@ -287,14 +352,13 @@ class SpacexParser:
         }
 
     def _core_row(self, launch_id: str, position: int, use: _CoreUse, checked: Checked) -> Row:
-        core_id, core = self._resolve("cores", use.core, f"cores[{position}].core", _Core, checked)
-        pad_id, pad = self._resolve("landpads", use.landpad, f"cores[{position}].landpad", _Landpad, checked)
+        core_id, core = self._resolve("cores", use.core, f"cores[{position}].core", checked)
+        pad_id, pad = self._resolve("landpads", use.landpad, f"cores[{position}].landpad", checked)
         return {
             "launch_id": launch_id,
             "position": position,
             "core_id": core_id,
-            "core_serial": core.serial,
-            "core_block": core.block,
+            **core,
             "flight_number": use.flight,
             "gridfins": use.gridfins,
             "legs": use.legs,
@@ -303,51 +367,12 @@ class SpacexParser:
             "landing_success": use.landing_success,
             "landing_type": use.landing_type,
             "landpad_id": pad_id,
-            "landpad_name": pad.name,
-            "landpad_full_name": pad.full_name,
-            "landpad_locality": pad.locality,
-            "landpad_region": pad.region,
+            **pad,
         }
 
     def _payload_row(self, launch_id: str, position: int, reference: Any, checked: Checked) -> Row:
-        path = f"payloads[{position}]"
-        payload_id, payload = self._resolve("payloads", reference, path, _Payload, checked)
-        dragon = payload.dragon or _Dragon()
-        return {
-            "launch_id": launch_id,
-            "position": position,
-            "payload_id": payload_id,
-            "name": payload.name,
-            "type": payload.type,
-            "reused": payload.reused,
-            "customers": as_json_array(f"{path}.customers", payload.customers),
-            "nationalities": as_json_array(f"{path}.nationalities", payload.nationalities),
-            "manufacturers": as_json_array(f"{path}.manufacturers", payload.manufacturers),
-            "norad_ids": as_json_array(f"{path}.norad_ids", payload.norad_ids),
-            "mass_kg": payload.mass_kg,
-            "orbit": payload.orbit,
-            "regime": payload.regime,
-            "reference_system": payload.reference_system,
-            "longitude": payload.longitude,
-            "semi_major_axis_km": payload.semi_major_axis_km,
-            "eccentricity": payload.eccentricity,
-            "periapsis_km": payload.periapsis_km,
-            "apoapsis_km": payload.apoapsis_km,
-            "inclination_deg": payload.inclination_deg,
-            "period_min": payload.period_min,
-            "raan_deg": payload.raan,
-            "arg_of_pericenter_deg": payload.arg_of_pericenter,
-            "mean_anomaly_deg": payload.mean_anomaly,
-            "mean_motion": payload.mean_motion,
-            "epoch_utc": payload.epoch,
-            "lifespan_years": payload.lifespan_years,
-            "dragon_capsule_id": _id_of(dragon.capsule, f"{path}.dragon.capsule"),
-            "dragon_mass_returned_kg": dragon.mass_returned_kg,
-            "dragon_flight_time_s": dragon.flight_time_sec,
-            "dragon_manifest_url": dragon.manifest,
-            "dragon_water_landing": dragon.water_landing,
-            "dragon_land_landing": dragon.land_landing,
-        }
+        payload_id, payload = self._resolve("payloads", reference, f"payloads[{position}]", checked)
+        return {"launch_id": launch_id, "position": position, "payload_id": payload_id, **payload}
 
     def _crew_row(self, launch_id: str, position: int, reference: Any, checked: Checked) -> Row:
         path, role = f"crew[{position}]", None
@@ -356,28 +381,37 @@ class SpacexParser:
             for name in use.model_extra or ():
                 checked.unknown_fields[f"crew.{name}"] += 1
             reference, role = use.crew, use.role
-        crew_id, person = self._resolve("crew", reference, path, _Crew, checked)
-        return {"launch_id": launch_id, "position": position, "crew_id": crew_id, "name": person.name, "role": role}
+        crew_id, person = self._resolve("crew", reference, path, checked)
+        return {"launch_id": launch_id, "position": position, "crew_id": crew_id, **person, "role": role}
 
-    def _resolve(self, kind: str, reference: Any, path: str, model: type[_Model], checked: Checked) -> tuple[str | None, _Model]:
-        """The id and the look-up record that a reference names; a record without facts when it is not known."""
+    def _resolve(self, kind: str, reference: Any, path: str, checked: Checked) -> tuple[str | None, Row]:
+        """The id of the look-up record that a reference names, and its facts; none when it is not known."""
         if reference is None:
-            return None, _without_facts(model)
-        found: Any
+            return None, {}
+        found: Row | Unfit | None
         if isinstance(reference, dict):
-            found = _fit(model, reference, path)
-            reference = found.id
+            reference, found = _looked_up(kind, reference, path)
         else:
             found = self._known[kind].get(reference)
         checked.references[kind, reference, found is not None] += 1
         if isinstance(found, Unfit):
             raise Unfit(f"{path} -> {found.path}", found.value, found.reason)
-        return reference, found or _without_facts(model)
+        return reference, found or {}
 
 
 @cache
-def _without_facts(model: type[_Model]) -> _Model:
+def _empty(model: type[_Model]) -> _Model:
+    """A record without facts."""
     return model.model_construct()
+
+
+def _looked_up(kind: str, raw: Any, path: str) -> tuple[str, Row]:
+    """A look-up record's id and facts."""
+    record = _fit(LOOKUPS[kind], raw, path)
+    try:
+        return record.id, record.facts()
+    except Unfit as error:
+        raise Unfit(f"{path}.{error.path}", error.value, error.reason) from None
 
 
 def _fit(model: type[_Model], raw: Any, path: str) -> _Model:

@@ -21,9 +21,12 @@ _FACTS = Path(__file__).with_name("facts")
 _SITE = "https://example.invalid"
 _LB_PER_KG, _FEET_PER_METER = 2.204623, 3.28084
 _GOLDEN = 0.6180339887  # its multiples, taken modulo 1, lie evenly between 0 and 1
-_WORDS = """the of and to a in booster stage pad orbit satellite mission launch landing engine fairing burn payload from
-    with for second first ocean station crew flight returned recovered deployed after before nominal window countdown hold
-    scrub weather cargo reused insertion transfer geostationary polar sun synchronous demonstration customer""".split()
+_PROSE = (
+    "The booster lifts off from the pad, and after the burn of the first stage the second takes the payload to its orbit. "
+    "It returns to the landing zone, or to the ship that waits out at sea, and is made ready for another flight. "
+    "A window that is missed for the weather opens again on the next day; until then the satellites stay in their fairing. "
+    "What a capsule brings to the station is cargo or crew, and it comes back to splash down some months later. "
+)
 # fmt: off
 _NUMBERS = {
     "flight_number", "window", "flight", "stages", "boosters", "cost_per_launch", "success_rate_pct", "height_m",
@@ -90,12 +93,9 @@ def as_long_as_recorded(launch: Callable[[int], Record]) -> Callable[[int], Reco
 
 
 def _prose(digits: str, length: int) -> str:
-    """Words that make no sense, the same for the same digits."""
-    words = (_WORDS[int(digits[place : place + 2], 16) % len(_WORDS)] for place in itertools.cycle(range(len(digits) - 1)))
-    text = ""
-    while len(text) < length:
-        text += next(words) + " "
-    return text[:length]
+    """Some text, the same for the same digits."""
+    start = int(digits[:8], 16) % len(_PROSE)
+    return (_PROSE[start:] + _PROSE)[:length]
 
 
 def as_v4(record: Any) -> Any:

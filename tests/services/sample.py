@@ -13,7 +13,7 @@ class SampleApi(Server):
     name = "sample API"
 
     def __init__(self, directory: Path, *, launches: int | None = None, changed: Sequence[str] = (), long: bool = False) -> None:
-        """`changed` and `long` as the sample API takes them: a share and where, such as `0.01:spread`; texts as long as real ones."""
+        """`changed` as the sample API takes it: a share and where, such as `0.01:spread`; `long`: texts as long as real ones."""
         super().__init__(directory)
         self._launches = launches
         self._options = [f"--changed={one}" for one in changed] + ["--long"] * long
