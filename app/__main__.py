@@ -22,7 +22,7 @@ def main() -> NoReturn:
 
 
 class _WithoutPandas(importlib.abc.MetaPathFinder):
-    """Says that there is no pandas and no NumPy: Arrow would import both, a third of a second, to know their kinds of null."""
+    """Says that pandas and NumPy are not installed: Arrow would import both, a third of a second, and does without here."""
 
     def find_spec(self, name: str, *_: object) -> None:
         if name in ("pandas", "numpy"):

@@ -53,7 +53,7 @@ CONNECTIONS = 8
 # Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
-_MANY_ROWS = 200  # the memory for fewer is not worth the time to give it back
+_MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ALWAYS = {
@@ -274,6 +274,8 @@ class S3Lake:
     def content(self, file: WrittenFile) -> Content:
         """What one partition's object holds, by its values. Raises LakeError."""
         with self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
+            if opened.schema_arrow != TABLES[file.table].arrow:
+                raise LakeError(f"{self._url(file.key)} has other columns or types than the schema", hint="who replaced it?")
             content = EMPTY
             for batch in opened.iter_batches(_ROWS_A_BATCH, use_threads=False):
                 content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))

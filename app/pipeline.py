@@ -51,8 +51,8 @@ _SAMPLES = 5  # changed rows shown for each column of a plan
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
 
-Stored = tuple[WrittenFile, Content]
-"""A file, and what it holds by its values, read back."""
+ReadBack = tuple[WrittenFile, Content]
+"""A file that was put, and what it holds by its values."""
 
 
 def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Path, report: RunReport) -> Head:
@@ -267,23 +267,22 @@ def publish(
     def rows_to_load(name: str) -> Iterator[pa.Table]:
         return (rows for key in sorted(plan.load) if key[0] == name for rows in derived.snapshot.partition(key))
 
-    def put(key: PartitionKey, after: list["Future[Stored]"]) -> Stored:
-        for future in after:
-            future.result()
+    def put(key: PartitionKey) -> ReadBack:
         file = edges.lake.write(run, key, derived.snapshot.partition(key), wanted[key], held.objects.get(key))
         return file, edges.lake.content(file)
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
         reading = {key: pool.submit(edges.lake.content, kept[key]) for key in plan.load.difference(plan.put)}
-        gaining = [pool.submit(put, key, []) for key in plan.gaining]
-        # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
-        losing = [pool.submit(put, key, gaining) for key in plan.put if key not in plan.gaining]
+        gaining = [pool.submit(put, key) for key in plan.gaining]
         with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
             report.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
             with edges.telemetry.stage("put") as counted:
-                stored = _results([*gaining, *losing], edges.telemetry)
+                stored = _results(gaining, edges.telemetry)
+                # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
+                losing = [pool.submit(put, key) for key in plan.put if key not in stored]
+                stored |= _results(losing, edges.telemetry)
                 report.files_written = len(stored)
                 counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
             with edges.telemetry.stage("prove") as proven:
@@ -301,7 +300,7 @@ def publish(
     return {key: stored[key][0] if key in stored else kept[key] for key in wanted}
 
 
-def _results(writing: list["Future[Stored]"], tell: Telemetry) -> dict[PartitionKey, Stored]:
+def _results(writing: list["Future[ReadBack]"], tell: Telemetry) -> dict[PartitionKey, ReadBack]:
     written = {}
     for future in writing:
         file, content = future.result()

@@ -102,7 +102,7 @@ def load_lines(table: Table, rows: pa.Table) -> bytes:
 
 
 def _escaped(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same texts with a backslash before what would end a value or a row; most columns hold nothing of the kind."""
+    """The same texts, escaped; most columns hold nothing that must be, and are not copied."""
     held = b"".join(map(_bytes_of, texts.chunks))
     for plain, escaped in _ESCAPES:
         if plain.encode() in held:

@@ -102,7 +102,8 @@ def _real_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     texts = values.cast(pa.string())
     if not pc.any(pc.match_substring(texts, "e")).as_py():
         return texts
-    return pa.chunked_array([[None if v is None else real_text(v) for v in values.to_pylist()]], pa.string())
+    pairs = zip(texts.to_pylist(), values.to_pylist(), strict=True)
+    return pa.chunked_array([[real_text(value) if text and "e" in text else text for text, value in pairs]], pa.string())
 
 
 def real_text(value: float) -> str:
