@@ -284,15 +284,17 @@ def changes_of(edges: Edges, held: Held, snapshot: Snapshot, table: Table) -> Di
             before = edges.warehouse.rows_of_years(table.name, [year])
         else:
             before = read_files(edges.lake, table, [files[year]] if year in files else [])
-        parts_of_year = snapshot.partition((table.name, year)) if year in new else ()
-        after = pa.concat_tables([table.arrow.empty_table(), *parts_of_year])
         # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
-        parts.append((_without(before, after), _without(after, before)))
+        seen = [pa.array([], pa.string())]
+        for after in snapshot.partition((table.name, year)) if year in new else ():
+            parts.append((table.arrow.empty_table(), _without(after, before["row_hash"].combine_chunks())))
+            seen.append(after["row_hash"].combine_chunks())
+        parts.append((_without(before, pa.concat_arrays(seen)), table.arrow.empty_table()))
     return difference(table, pa.concat_tables([o for o, _ in parts]), pa.concat_tables([n for _, n in parts]))
 
 
-def _without(rows: pa.Table, others: pa.Table) -> pa.Table:
-    return rows.filter(pc.invert(pc.is_in(rows["row_hash"], others["row_hash"].combine_chunks())))
+def _without(rows: pa.Table, hashes: pa.Array) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows["row_hash"], hashes)))
 
 
 def read_files(lake: Lake, table: Table, files: Iterable[WrittenFile]) -> pa.Table:

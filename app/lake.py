@@ -54,6 +54,7 @@ CONNECTIONS = 8
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
 _MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
+_LARGE_BYTES = 1 << 20  # larger files are not fetched before there is time to read them
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ALWAYS = {
@@ -74,7 +75,7 @@ class S3Lake:
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
-        self._making = threading.Lock()
+        self._making, self._fetching = threading.Lock(), threading.Lock()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -273,7 +274,8 @@ class S3Lake:
 
     def content(self, file: WrittenFile) -> Content:
         """What one partition's object holds, by its values. Raises LakeError."""
-        with self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
+        alone = self._fetching if file.size > _LARGE_BYTES else contextlib.nullcontext()
+        with alone, self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
             if opened.schema_arrow != TABLES[file.table].arrow:
                 raise LakeError(f"{self._url(file.key)} has other columns or types than the schema", hint="who replaced it?")
             content = EMPTY

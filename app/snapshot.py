@@ -1,7 +1,7 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ from app.records import EMPTY, Content, PartitionKey
 from app.schema import TABLES
 from app.transform import add_hashes, both
 
-_ROWS_A_PART = 10_000
+_ROWS_A_PART = 5_000
 
 
 class Snapshot:
@@ -32,7 +32,8 @@ class Snapshot:
         if table not in self._writers:
             assert not self._paths[table].exists()  # a table that was closed is complete
             self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
-        for batch in rows.sort_by("launch_year").combine_chunks().to_batches():
+        order = [(name, "ascending") for name in ("launch_year", *TABLES[table].key)]
+        for batch in rows.sort_by(order).combine_chunks().to_batches():
             for year, offset, length in _runs(batch.column("launch_year")):
                 key = (table, year)
                 of_year = batch.slice(offset, length)
@@ -59,18 +60,30 @@ class Snapshot:
 
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
-        whole = self._whole(key)
-        order = pc.sort_indices(whole, [(name, "ascending") for name in TABLES[key[0]].key])
-        for start in range(0, len(whole), _ROWS_A_PART):
-            yield whole.take(order.slice(start, _ROWS_A_PART))
+        order = [(name, "ascending") for name in TABLES[key[0]].key]
+        for first, end in self._ranges(key):
+            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(key)]).combine_chunks()
+            part = rows.take(pc.sort_indices(rows, order))
+            del rows  # whoever takes the part may keep it for long
+            yield part
 
-    def _whole(self, key: PartitionKey) -> pa.Table:
-        parts = []
+    def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
+        """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
+        rows = self.contents[key].rows
+        bounds: list[str | None] = []
+        if rows > _ROWS_A_PART:
+            # Each is copied by itself: as a part of its batch it would keep all of that in memory.
+            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(key)])
+            places = pc.sort_indices(ids).take(pa.array(range(_ROWS_A_PART, rows, _ROWS_A_PART)))
+            bounds = list(dict.fromkeys(ids.take(places).to_pylist()))
+        yield from pairwise([None, *bounds, None])
+
+    def _read(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
         for path, places in groupby(self.batches[key], lambda batch: batch[0]):
             with pa.OSFile(str(path)) as file:
                 reader = pa.ipc.open_file(file)
-                parts += [reader.get_batch(place) for _, place in places]
-        return pa.Table.from_batches(parts).combine_chunks()
+                for _, place in places:
+                    yield reader.get_batch(place)
 
     def head(self, table: str, count: int) -> pa.Table:
         """The first rows of a table, by year and key."""
@@ -80,6 +93,15 @@ class Snapshot:
                 break
             found += self.partition(key)
         return pa.concat_tables([TABLES[table].arrow.empty_table(), *found]).slice(0, count)
+
+
+def _within(batch: pa.RecordBatch, first: str | None, end: str | None) -> pa.RecordBatch:
+    """What a batch, which is in order, holds of a range."""
+    if first is None and end is None:
+        return batch
+    ids = batch.column("launch_id")
+    start, stop = (pc.sum(pc.less(ids, bound)).as_py() if bound else default for bound, default in ((first, 0), (end, len(ids))))
+    return pa.concat_batches([batch.slice(start, stop - start)])  # a copy: a slice would keep its whole batch in memory
 
 
 def _runs(years: pa.Array) -> Iterable[tuple[int, int, int]]:
