@@ -93,6 +93,13 @@ def test_v4_and_v5_end_in_the_same_rows_but_for_roles(program: Program) -> None:
     program.assert_equal(205)
 
 
+def test_a_run_that_nobody_watches_loads_neither_pandas_nor_numpy(program: Program) -> None:
+    ended = program("run", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}
+    assert "pyarrow" in loaded
+    assert not loaded & {"pandas", "numpy"}
+
+
 def test_every_reader_sees_the_same_rows_with_its_defaults(program: Program, api: SampleApi, tmp_path: Path) -> None:
     program.run()
     records = json.loads(api.body("v5/launches"))

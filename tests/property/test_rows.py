@@ -95,6 +95,27 @@ def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Pat
         assert ids == sorted(ids)
 
 
+def test_a_large_partition_comes_in_parts_that_together_are_in_order(tmp_path: Path) -> None:
+    records = [
+        {"id": f"{i * 7919 % 12_000:05x}", "date_utc": "2020-01-01T00:00:00Z", "payloads": [{"id": f"p{i}"}] * (i % 3)}
+        for i in range(12_000)
+    ]
+    snapshot = Snapshot(tmp_path / "rows")
+    for start in range(0, len(records), 900):
+        for name, rows in transform(check(records[start : start + 900]).rows).items():
+            snapshot.add(name, rows)
+    snapshot.close()
+    launches, payloads = (list(snapshot.partition((name, 2020))) for name in ("launches", "launch_payloads"))
+    assert len(launches) > 1
+    assert len(payloads) > 1
+    assert pa.concat_tables(launches)["launch_id"].to_pylist() == [f"{i:05x}" for i in range(12_000)]
+    expected = sorted((record["id"], place) for record in records for place, _ in enumerate(record["payloads"]))
+    keys = pa.concat_tables(payloads).select(["launch_id", "position"]).to_pylist()
+    assert [tuple(key.values()) for key in keys] == expected
+    for name, parts in (("launches", launches), ("launch_payloads", payloads)):
+        assert content_of(pa.concat_tables(parts)) == snapshot.contents[name, 2020]
+
+
 @settings(quick, max_examples=2000)
 @given(REALS)
 def test_the_text_of_a_float_names_that_float(value: float) -> None:
@@ -110,6 +131,7 @@ def test_load_lines_read_back_by_the_rules_of_load_data(records: list[Any]) -> N
         lines = load_lines(SNAPSHOT[name], rows)
         expected = [[_as_sent(value) for value in row.values()] for row in rows.to_pylist()]
         assert list(_read_load_data(lines)) == expected
+        assert list(_read_load_data(load_lines(SNAPSHOT[name], rows.slice(1)))) == expected[1:]  # a part of larger memory
 
 
 def _as_sent(value: Any) -> str | None:
