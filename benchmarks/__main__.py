@@ -45,7 +45,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # services are stopped then too
     with tempfile.TemporaryDirectory(prefix="spacex-benchmark-") as work, services.mysql(Path(work) / "mysql") as admin:
         about = machine.about(admin, _PEERS_PYTHON)
-        results.keep_about(about, _imports(options, admin, Path(work)))
+        packages = _imports(options, admin, Path(work))
+        results.keep_about(about, packages if _SMALLEST in options.sizes else {})  # they are set beside the smallest's runs
         for size, rounds in zip(options.sizes, options.rounds, strict=True):
             found: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
             for number in range(1, rounds + 1):
