@@ -95,9 +95,10 @@ def test_v4_and_v5_end_in_the_same_rows_but_for_roles(program: Program) -> None:
 
 def test_a_run_that_nobody_watches_loads_neither_pandas_nor_numpy(program: Program) -> None:
     ended = program("run", PYTHONPROFILEIMPORTTIME="1")
-    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}
-    assert "pyarrow" in loaded
-    assert not loaded & {"pandas", "numpy"}
+    # The attempt is told as well; what a package consists of is told only when it is loaded.
+    inside = {name.partition(".")[0] for line in ended.stderr.splitlines() if "." in (name := line.rpartition("|")[2].strip())}
+    assert "pyarrow" in inside
+    assert not inside & {"pandas", "numpy"}
 
 
 def test_every_reader_sees_the_same_rows_with_its_defaults(program: Program, api: SampleApi, tmp_path: Path) -> None:
