@@ -54,7 +54,6 @@ CONNECTIONS = 8
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
 _MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
-_LARGE_BYTES = 1 << 20  # larger files are not fetched before there is time to read them
 _GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ALWAYS = {
@@ -75,7 +74,7 @@ class S3Lake:
         self._prefix = settings.s3_prefix
         self.strays: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
-        self._making, self._fetching = threading.Lock(), threading.Lock()
+        self._making = threading.Lock()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -274,8 +273,7 @@ class S3Lake:
 
     def content(self, file: WrittenFile) -> Content:
         """What one partition's object holds, by its values. Raises LakeError."""
-        alone = self._fetching if file.size > _LARGE_BYTES else contextlib.nullcontext()
-        with alone, self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
+        with self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
             content = EMPTY
             for batch in opened.iter_batches(_ROWS_A_BATCH, use_threads=False):
                 content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))

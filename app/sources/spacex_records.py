@@ -119,11 +119,14 @@ class _Rocket(_Lookup):
         return {"rocket_name": self.name}
 
 
-class _Launchpad(_Lookup):
+class _Pad(_Lookup):
     name: Label | None = None
     full_name: Label | None = None
     locality: Label | None = None
     region: Label | None = None
+
+
+class _Launchpad(_Pad):
     timezone: Label | None = None
     latitude: Real | None = None
     longitude: Real | None = None
@@ -140,12 +143,7 @@ class _Launchpad(_Lookup):
         }
 
 
-class _Landpad(_Lookup):
-    name: Label | None = None
-    full_name: Label | None = None
-    locality: Label | None = None
-    region: Label | None = None
-
+class _Landpad(_Pad):
     def facts(self) -> Row:
         return {
             "landpad_name": self.name,
