@@ -34,7 +34,7 @@ def _execute(request: cli.Request) -> int:
     os.putenv("ARROW_DEFAULT_MEMORY_POOL", "system")
     if not request.is_watched:
         sys.meta_path.insert(0, _WithoutPandas())  # frames are shown on a terminal alone
-    from app.command import execute  # takes most of a second to import: help and usage errors do without
+    from app.commands.wiring import execute  # takes most of a second to import: help and usage errors do without
 
     return execute(request)
 

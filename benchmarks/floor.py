@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from app import sql
-from app.schema import TABLES, Table
+from app.core.schema import TABLES, Table
+from app.mysql import sql
 from tests.program import Program
 
 

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable
 from types import ModuleType
 
-from app.records import Source
+from app.core.ports import Source
 from app.settings import Settings
 
 Warn = Callable[[str], None]

@@ -19,8 +19,8 @@ import tenacity
 import urllib3
 
 from app import __version__
+from app.core.model import Body
 from app.errors import SourceError
-from app.records import Body
 
 ATTEMPTS = 4
 CONNECT_TIMEOUT_S = 5.0

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
+from app.core.fields import newest_past, parse_utc
+from app.core.model import ArchivedEndpoint, Body, Endpoint, Progress
 from app.errors import SourceError
-from app.fields import newest_past, parse_utc
-from app.records import ArchivedEndpoint, Body, Endpoint, Progress
 from app.settings import Settings
-from app.sources.bodies import read_page, read_records
 from app.sources.http import HttpClient, Timeouts
+from app.sources.json_reader import read_page, read_records
 from app.sources.launch_library_records import LaunchLibraryParser
-from app.sources.pages import Pages, Shifted, settled
+from app.sources.paging import Pages, Shifted, settled
 
 DEFAULT_URL = "https://ll.thespacedevs.com"
 VERSION = "2.3.0"

@@ -9,22 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from app.fields import (
-    Flag,
-    Integer,
-    Key,
-    Label,
-    NumberKey,
-    Prose,
-    Real,
-    Text,
-    Time,
-    Unfit,
-    as_json_array,
-)
-from app.records import Checked, Rejected, Row, Rows
-from app.sources.bodies import Unreadable
-from app.sources.derived import Record, core_facts, count, name_unknown_fields, payload_facts
+from app.core.fields import Flag, Integer, Key, Label, NumberKey, Prose, Real, Text, Time, Unfit, as_json_array
+from app.core.model import Checked, Rejected, Row, Rows, Unreadable
+from app.sources.aggregates import Record, core_facts, count, name_unknown_fields, payload_facts
 
 STATUSES = {
     1: "upcoming",  # go

@@ -5,13 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.core.fields import newest_past
+from app.core.model import ArchivedEndpoint, Body, Endpoint
 from app.errors import SourceError
-from app.fields import newest_past
-from app.records import ArchivedEndpoint, Body, Endpoint
 from app.settings import Settings
-from app.sources.bodies import read_page, read_records
 from app.sources.http import HttpClient
-from app.sources.pages import Pages, Shifted, settled
+from app.sources.json_reader import read_page, read_records
+from app.sources.paging import Pages, Shifted, settled
 from app.sources.spacex_records import LOOKUPS, SpacexParser
 
 DEFAULT_URL = "https://api.spacexdata.com"

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from app.fields import Flag, Integer, Key, Label, Prose, Real, Reference, Text, Time, Unfit, as_json_array
-from app.records import Checked, Rejected, Row, Rows
-from app.sources.bodies import Unreadable
-from app.sources.derived import Record, core_facts, count, name_unknown_fields, payload_facts
-from app.validate import path_of, rejection
+from app.core.fields import Flag, Integer, Key, Label, Prose, Real, Reference, Text, Time, Unfit, as_json_array
+from app.core.model import Checked, Rejected, Row, Rows, Unreadable
+from app.core.validate import path_of, rejection
+from app.sources.aggregates import Record, core_facts, count, name_unknown_fields, payload_facts
 
 _PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
 

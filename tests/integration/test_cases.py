@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from app.core.model import Endpoint
 from app.errors import SourceError
-from app.records import Endpoint
 from app.sources.http import ATTEMPTS, HttpClient
 from app.sources.spacex import SpacexSource
 from tests.program import Program

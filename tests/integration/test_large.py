@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app import fork
+from app.pipeline import second_process as fork
 from tests.program import Program
 from tests.sample_api import SampleApi
 from tests.sample_api.records import launch

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.errors import WarehouseError
-from app.mysql import Session
+from app.mysql.session import Session
 from app.settings import load_settings
 from tests.program import KEYS, Program
 from tests.sample_api import SampleApi

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core.model import Run
 from app.errors import WarehouseError
-from app.records import Run
+from app.mysql.warehouse import MysqlWarehouse
 from app.settings import load_settings
-from app.warehouse import MysqlWarehouse
 from tests.program import Program
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

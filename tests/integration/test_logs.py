@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.telemetry import cloudwatch, logger_to
+from app.telemetry.logs import cloudwatch, logger_to
 from tests.program import Ended, Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import AwsEndpoint

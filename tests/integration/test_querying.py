@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from app.schema import TABLES, Kind
+from app.core.schema import TABLES, Kind
 from tests.program import Program
 from tests.sample_api import SampleApi
 

@@ -11,8 +11,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from app.schema import TABLES
-from app.transform import frame
+from app.core.schema import TABLES
+from app.core.transform import frame
 from tests.program import KEYS, Program
 from tests.sample_api import Fault, SampleApi
 from tests.sample_api.records import launch

@@ -10,14 +10,15 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.records import EMPTY, Body, Checked, Endpoint
-from app.schema import SNAPSHOT
-from app.snapshot import Snapshot
-from app.sources import bodies
+from app.core.checksum.digest import EMPTY, add_rows_as_stored, content_of
+from app.core.checksum.text import real_text
+from app.core.model import Body, Checked, Endpoint
+from app.core.schema import SNAPSHOT
+from app.core.transform import transform
+from app.core.validate import validate
+from app.mysql.sql import load_lines
+from app.pipeline.spill import Snapshot
 from app.sources.spacex_records import LOOKUPS, SpacexParser
-from app.sql import load_lines
-from app.transform import add_rows_as_stored, content_of, real_text, transform
-from app.validate import validate
 from tests.strategies import JSON, REALS, damaged_launches, launches
 
 quick = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.drift import Changes, FoundColumn, FoundTable, changes
-from app.schema import TABLES
-from app.sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions
+from app.core.schema import TABLES
+from app.mysql.ddl import Changes, FoundColumn, FoundTable, changes
+from app.mysql.sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions
 
 
 def as_made(name: str, definitions: dict[str, str], key: tuple[str, ...]) -> FoundTable:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app import fork
 from app.errors import PipelineError, SourceError
+from app.pipeline import second_process as fork
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only there is there a second process"),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from app import derive, fork
-from app.records import Body, Endpoint, Run
+from app.core.model import Body, Endpoint, Run
+from app.pipeline import candidate as derive
+from app.pipeline import second_process as fork
 from app.sources.http import HttpClient
 from app.sources.spacex import SpacexSource
 from tests.sample_api.records import launch, lookups

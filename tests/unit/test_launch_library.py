@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.records import Checked
-from app.schema import NOT_KEPT, NOT_TOLD, SNAPSHOT
+from app.core.model import Checked
+from app.core.schema import NOT_KEPT, NOT_TOLD, SNAPSHOT
+from app.core.transform import transform
+from app.core.validate import validate
 from app.sources import launch_library_records
-from app.sources.derived import Record
+from app.sources.aggregates import Record
 from app.sources.launch_library_records import LaunchLibraryParser
-from app.transform import transform
-from app.validate import validate
 from tests.sample_api.library_records import as_library, in_mode
 from tests.sample_api.records import launch
 from tests.strategies import JSON

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.records import Merged, RunReport
-from app.schema import TABLES
-from app.telemetry import print_metrics
+from app.core.model import Merged, RunReport
+from app.core.schema import TABLES
+from app.telemetry.metrics import print_metrics
 
 NOW = datetime(2025, 1, 11, tzinfo=UTC)
 GOOD = RunReport(

@@ -1,0 +1,50 @@
+"""The same checksum as SQL, which the server computes from the values that it holds."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from app.core.checksum.text import TINY, TINY_SCALE
+from app.core.schema import Column, Kind, Table
+
+
+def contents(table: Table, years: Iterable[int]) -> str:
+    """Rows and digest of each of the years, computed by the server from the values that it holds."""
+    listed = ", ".join(str(int(y)) for y in sorted(years))
+    halves = ", ".join(
+        f"LPAD(CONV(BIT_XOR(CAST(CONV(SUBSTRING(h.`hash`, {start}, 16), 16, 10) AS UNSIGNED)), 10, 16), 16, '0')"
+        for start in (1, 17)
+    )
+    return (
+        f"SELECT h.`launch_year`, COUNT(*), LOWER(CONCAT({halves})) FROM (SELECT t.`launch_year`, "
+        f"{stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t WHERE t.`launch_year` IN ({listed}) "
+        # The limit keeps the inner query a query of its own: merged into the outer one, each hash would be computed twice.
+        "LIMIT 18446744073709551615) AS h GROUP BY h.`launch_year`"
+    )
+
+
+def stored_hash(table: Table, alias: str) -> str:
+    """The row hash of the values that the server holds."""
+    return f"CONVERT(LEFT(SHA2({row_text(table, alias)}, 256), 32) USING ascii) COLLATE ascii_bin"
+
+
+def row_text(table: Table, alias: str) -> str:
+    """The text under the row hash: `transform.row_texts` in SQL."""
+    return f"CONCAT({', '.join(_value_text(c, alias) for c in table.facts)})"
+
+
+def _value_text(column: Column, alias: str) -> str:
+    value = f"{alias}.{quoted(column.name)}"
+    if column.kind is Kind.REAL:
+        tiny = f"ABS({value}) >= {TINY[0]:e} AND ABS({value}) < {TINY[1]:e}"
+        value = f"IF({tiny}, CONCAT('*', CAST({value} * {TINY_SCALE}e0 AS CHAR)), CAST({value} AS CHAR))"
+    elif not pa.types.is_string(column.kind.value.arrow):
+        value = f"CAST({value} AS CHAR)"
+    elif "ascii" in column.kind.value.mysql:
+        value = f"CONVERT({value} USING utf8mb4)"
+    return f"COALESCE(CONCAT(LENGTH({value}), ':', {value}), '-')"
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted."""
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,48 @@
+"""Writes the data contract's table from the schema: `python -m app.contract > docs/data-contract.md`."""
+
+from app.core.schema import NOT_KEPT, NOT_TOLD, SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from app.mysql.sql import LINEAGE
+
+_HEAD = """# Data contract
+
+Made from `app/schema.py` by `python -m app.contract`; a test holds the two together.
+
+- Times are UTC with microseconds. `date_precision` says how much of `date_utc` is known: never take a placeholder for a time.
+- `success` has three states; null is undecided or unknown, never a failure.
+- Lists are kept as JSON arrays in text. Negative zero is zero. An empty text stays an empty text; only null is null.
+- Ids are the source's own; another source has other ones. `launch_library_id` names the same launch in both, where known.
+- A launch without a usable `date_utc` (years 1000 to 9999) or with a value that does not fit is set aside; its last rows stay.
+- When an id comes twice in one answer, the last record counts.
+- `row_hash` is made of the facts alone, by the rule in `app/transform.py`: the same facts have the same hash in both stores.
+"""
+
+
+def contract() -> str:
+    """The page as Markdown."""
+    lines = [_HEAD, f"Schema version {SCHEMA_VERSION}, transform version {TRANSFORM_VERSION}.", ""]
+    for table in TABLES.values():
+        lines += [f"## `{table.name}`", "", f"{table.meaning}. Key: {', '.join(f'`{k}`' for k in table.key)}.", ""]
+        lines += ["| column | Parquet | MySQL | null | meaning |", "|---|---|---|---|---|"]
+        for c in table.columns:
+            mysql = c.kind.value.mysql.split(" ")[0]
+            null = "never" if c.required else "possible"
+            lines.append(f"| `{c.name}` | {c.kind.value.arrow} | {mysql} | {null} | {c.meaning} |")
+        lines.append("")
+    lineage = ", ".join(f"`{name}`" for name, _ in LINEAGE)
+    lines += [
+        f"MySQL alone has {lineage} (not in `launch_changes`): the run that last changed the row, and when. In no checksum.",
+        "",
+    ]
+    for source, fields in NOT_KEPT.items():
+        lines += [f"## Source `{source}`: not kept as columns", "", "| field | why |", "|---|---|"]
+        lines += [*(f"| `{name}` | {why} |" for name, why in fields.items()), ""]
+    for source, tables in NOT_TOLD.items():
+        lines += [f"## Source `{source}`: always null", "", "The API does not tell it, and nothing is guessed.", ""]
+        lines += ["| table | columns |", "|---|---|"]
+        lines += [f"| `{table}` | {', '.join(f'`{c}`' for c in columns) or 'none'} |" for table, columns in tables.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(contract(), end="")  # noqa: T201

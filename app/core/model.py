@@ -1,0 +1,255 @@
+"""What flows through a run: frozen types, and the protocols of the three systems at its edges."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+"""Canonical rows of some launches, by table; without `row_hash`, which the transform adds."""
+
+PartitionKey = tuple[str, int]
+"""Table and launch year."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's identity, given to it and never invented inside.
+
+    `as_of` is when it began, or, for a replay into another place, when the run that it repeats did.
+    """
+
+    id: str
+    started_at: datetime
+    source: str
+    as_of: datetime
+    replayed_run_id: str | None = None
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+# --- extracted and archived ---------------------------------------------------------------------------------------
+
+
+class RawObject(_Frozen):
+    """One archived body: where it is in the bucket, and the digest and size of what the API sent."""
+
+    key: str
+    version_id: str
+    sha256: str
+    size: int
+
+
+class Progress(_Frozen):
+    """How far an API that can tell changes has been read."""
+
+    full_at: datetime  # when everything was read last
+    total: int  # how many records there were then
+    changed_at: datetime  # the newest change received since
+    recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
+
+
+class ArchivedEndpoint(_Frozen):
+    """All bodies of one endpoint that a snapshot rests on, later ones before earlier ones where they hold the same record."""
+
+    etag: str | None
+    objects: list[RawObject]
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body as the API sent it, spooled to disk."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What one endpoint answered: its bodies in order, or none after a 304.
+
+    `archived` is set when the answer is what an earlier run archived already: a 304, or the same bytes. `base` is set when the
+    bodies hold changes only: they come on top of what an earlier run archived.
+    """
+
+    name: str
+    etag: str | None
+    bodies: tuple[Body, ...]
+    archived: ArchivedEndpoint | None = None
+    base: ArchivedEndpoint | None = None
+    progress: Progress | None = None
+
+    @classmethod
+    def answered(cls, name: str, etag: str | None, bodies: tuple[Body, ...], before: ArchivedEndpoint | None) -> "Endpoint":
+        """An answer with bodies, compared with what an earlier run archived."""
+        same = before is not None and [b.sha256 for b in bodies] == [o.sha256 for o in before.objects]
+        return cls(name, etag, bodies, before if same else None)
+
+    def kept(self, objects: list[RawObject]) -> ArchivedEndpoint:
+        """What the archive has of it, once its new bodies are these objects."""
+        if self.archived:
+            return self.archived.model_copy(update={"etag": self.etag})
+        earlier = self.base.objects if self.base else []
+        return ArchivedEndpoint(etag=self.etag, objects=[*earlier, *objects], progress=self.progress)
+
+    @property
+    def new_bodies(self) -> tuple[Body, ...]:
+        """The bodies that no earlier run has archived."""
+        return () if self.archived else self.bodies
+
+
+# --- validated ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that can't be used: where it stood, what is wrong with which field, and the record itself."""
+
+    endpoint: str
+    index: int
+    id: str | None
+    path: str
+    value: str
+    reason: str
+    raw: Any
+
+
+@dataclass
+class Checked:
+    """The verdict on one batch of records: rows to keep, records to set aside, and what was odd but harmless."""
+
+    rows: Rows
+    ids: list[str] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of look-up, id, whether it is known
+
+
+class LookupUse(_Frozen):
+    """How well one look-up served: different ids that launches named, and all references, each with how many were known."""
+
+    ids: int
+    known_ids: int
+    references: int
+    resolved: int
+
+
+# --- partitions ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that the bucket lists under a partition's key."""
+
+    key: str
+    etag: str
+
+
+class WrittenFile(_Frozen):
+    """One partition's object, as the manifest names it."""
+
+    table: str
+    year: int
+    key: str
+    version_id: str
+    etag: str
+    rows: int
+    digest: str
+    size: int
+
+
+class Manifest(_Frozen):
+    """What one run published: the commit point of the lake. It claims only what both stores hold."""
+
+    run_id: str
+    published_at: datetime
+    source: str
+    source_url: str
+    app_version: str
+    schema_version: int
+    transform_version: int
+    endpoints: dict[str, ArchivedEndpoint]
+    files: list[WrittenFile]
+    rejected: int
+    retained_ids: list[str]
+    lookups: dict[str, LookupUse]
+    newest_launch_utc: datetime | None
+    as_of: datetime
+    replayed_run_id: str | None
+
+    def by_partition(self) -> dict[PartitionKey, WrittenFile]:
+        """The files by table and year."""
+        return {(f.table, f.year): f for f in self.files}
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The published manifest and the pointer's ETag, which the next publication must still find."""
+
+    manifest: Manifest | None
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions."""
+
+    state: str | None = None
+    merged_id: str | None = None
+    merged_source: str | None = None
+    merged_versions: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows of one table that a merge touched."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass
+class RunReport:
+    """What a run did, on success and on failure alike."""
+
+    run_id: str
+    source: str
+    started_at: datetime
+    state: str = "running"
+    error: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, Merged] = field(default_factory=dict)
+    files_written: int = 0
+    files_deleted: int = 0
+    rejected: int = 0
+    retained: int = 0
+    stores_equal: bool | None = None
+    newest_launch_utc: datetime | None = None
+    warnings: list[str] = field(default_factory=list)
+    ddl: list[str] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    replayed: list[dict[str, Any]] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
+# --- the edges ----------------------------------------------------------------------------------------------------
+
+
+class Unreadable:
+    """A record that is well-formed JSON but that Python can't hold: nested too deeply, or a number of too many digits."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason

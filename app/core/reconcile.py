@@ -1,0 +1,223 @@
+"""What a run would change, as plain data: the new snapshot against what both stores hold; and the gate before any write."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.core.checksum.digest import Content
+from app.core.model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject
+from app.core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+
+_TOLERATED = 3  # rows or references: below this a ratio says nothing
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How bad data may be before the gate refuses it."""
+
+    max_rejected_ratio: float
+    max_shrink_ratio: float
+    accept_shrink: bool = False
+    accept_source_change: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """What both stores hold before a run writes, as far as it is known."""
+
+    manifest: Manifest | None
+    objects: Mapping[PartitionKey, StoredObject]
+    rows: Mapping[PartitionKey, int]
+    last_run: LastRun
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a run has received: partitions, and how it went."""
+
+    contents: Mapping[PartitionKey, Content]
+    accepted: int
+    rejected: int
+    lookups: Mapping[str, LookupUse]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Partitions to load and to put, those of `put` that gain rows, the years whose MySQL rows may go, objects to delete."""
+
+    load: frozenset[PartitionKey]
+    put: tuple[PartitionKey, ...]
+    gaining: tuple[PartitionKey, ...]
+    scope: Mapping[str, set[int]]
+    delete: Mapping[PartitionKey, StoredObject]
+
+    @property
+    def touched(self) -> set[PartitionKey]:
+        """Partitions that are written in either store."""
+        return {*self.load, *self.put}
+
+
+def is_trusted(held: Held, run: Run, source_url: str) -> bool:
+    """Whether the manifest tells what both stores hold: it is of the last run, which ended well, of this code and source."""
+    manifest, last = held.manifest, held.last_run
+    return (
+        manifest is not None
+        and manifest.schema_version == SCHEMA_VERSION
+        and manifest.transform_version == TRANSFORM_VERSION
+        and (manifest.source, manifest.source_url) == (run.source, source_url)
+        and last.state in ("published", "unchanged")
+        and last.merged_id == manifest.run_id
+    )
+
+
+def is_intact(held: Held) -> bool:
+    """Whether both stores still hold what the manifest claims: the very objects, and as many rows."""
+    if held.manifest is None:
+        return False
+    files = held.manifest.by_partition()
+    same_objects = {k: f.etag for k, f in files.items()} == {k: o.etag for k, o in held.objects.items()}
+    return same_objects and {k: f.rows for k, f in files.items()} == dict(held.rows)
+
+
+def is_mysql_ahead(held: Held) -> bool:
+    """Whether MySQL holds more than the manifest names: a run committed there and ended before it could publish."""
+    merged = held.last_run.merged_id
+    # Ids begin with the time; an older one is that of a database that was restored from a backup.
+    return merged is not None and (held.manifest is None or merged > held.manifest.run_id)
+
+
+def is_followed(held: Held, run: Run) -> bool:
+    """Whether what changes is news of launches: what is held came from the same source by the same code."""
+    manifest, last = held.manifest, held.last_run
+    if is_mysql_ahead(held):
+        before, versions = last.merged_source, last.merged_versions
+    elif manifest is not None:
+        before, versions = manifest.source, (manifest.schema_version, manifest.transform_version)
+    else:
+        return False
+    return before == run.source and versions == (SCHEMA_VERSION, TRANSFORM_VERSION)
+
+
+def believed_in_mysql(held: Held) -> dict[PartitionKey, Content]:
+    """What the manifest says that MySQL holds; partitions with another row count are known to differ."""
+    files = held.manifest.by_partition() if held.manifest else {}
+    return {
+        key: Content(rows, files[key].digest if key in files and files[key].rows == rows else "differs")
+        for key, rows in held.rows.items()
+    }
+
+
+def gate(received: Received, held: Held, run: Run, limits: Limits) -> list[str]:
+    """Reasons not to publish what was received; none when it is sound."""
+    if received.accepted + received.rejected == 0:
+        return ["0 launches received: an empty answer is never published"]
+    if is_source_change(held, run):  # with another source's tables there is nothing to compare
+        return [*([] if limits.accept_source_change else [_source_change(held, run)]), *_rejects(received, limits)]
+    return [
+        *_rejects(received, limits),
+        *([] if limits.accept_shrink else [*_shrinks(received, held, limits), *_worse_lookups(received, held, limits)]),
+    ]
+
+
+def is_source_change(held: Held, run: Run) -> bool:
+    """Whether the stores hold launches of another source than this run's."""
+    return _source(held) not in (None, run.source)
+
+
+def _source(held: Held) -> str | None:
+    return held.manifest.source if held.manifest else held.last_run.merged_source
+
+
+def _source_change(held: Held, run: Run) -> str:
+    return f"the tables hold launches of source {_source(held)}, this is {run.source} (--accept-source-change replaces them)"
+
+
+def _rejects(received: Received, limits: Limits) -> list[str]:
+    total = received.accepted + received.rejected
+    if received.rejected <= total * limits.max_rejected_ratio:
+        return []
+    return [f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"]
+
+
+def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
+    refused = []
+    for table in TABLES:
+        in_lake = sum(f.rows for f in held.manifest.files if f.table == table) if held.manifest else 0
+        in_mysql = sum(rows for (name, _), rows in held.rows.items() if name == table)
+        before = max(in_lake, in_mysql)
+        now = sum(content.rows for (name, _), content in received.contents.items() if name == table)
+        lost = before - now
+        if lost > _TOLERATED and lost > before * limits.max_shrink_ratio:
+            limit = f"MAX_SHRINK_RATIO {limits.max_shrink_ratio:g}"
+            refused.append(f"{table} would shrink from {before} to {now} rows, over {limit} (--accept-shrink allows it)")
+    return refused
+
+
+def _worse_lookups(received: Received, held: Held, limits: Limits) -> list[str]:
+    refused = []
+    for kind, before in (held.manifest.lookups if held.manifest else {}).items():
+        now = received.lookups.get(kind)
+        if now is None or not before.references or not now.references:
+            continue
+        newly_unresolved = (now.references - now.resolved) - (before.references - before.resolved)
+        fall = before.resolved / before.references - now.resolved / now.references
+        if newly_unresolved > _TOLERATED and fall > limits.max_shrink_ratio:
+            was, is_ = f"{before.resolved} of {before.references}", f"{now.resolved} of {now.references}"
+            refused.append(f"{kind} resolves {is_} references, before {was} (--accept-shrink allows it)")
+    return refused
+
+
+def reconcile(
+    wanted: Mapping[PartitionKey, Content], held: Held, in_mysql: Mapping[PartitionKey, Content], *, rewrite: bool
+) -> Plan:
+    """What to write so that both stores hold `wanted`. `rewrite` puts every partition, as after a change of schema."""
+    files = held.manifest.by_partition() if held.manifest else {}
+
+    def is_kept(key: PartitionKey) -> bool:
+        file, stored = files.get(key), held.objects.get(key)
+        return (
+            not rewrite
+            and file is not None
+            and stored is not None
+            and (file.etag, file.rows, file.digest) == (stored.etag, wanted[key].rows, wanted[key].digest)
+        )
+
+    load = frozenset(key for key, content in wanted.items() if in_mysql.get(key) != content)
+    gone = {key for key in in_mysql if key not in wanted}
+    scope: dict[str, set[int]] = {}
+    for table, year in (*load, *gone):
+        scope.setdefault(table, set()).add(year)
+
+    def gain(key: PartitionKey) -> int:
+        return wanted[key].rows - (files[key].rows if key in files else 0)
+
+    # Readers by path see a publication half done: a launch that moves shall be there twice for a moment, never nowhere.
+    put = sorted((key for key in wanted if not is_kept(key)), key=lambda key: (-gain(key), key))
+    gaining = tuple(key for key in put if gain(key) > 0)
+    delete = {key: stored for key, stored in held.objects.items() if key not in wanted}
+    return Plan(load, tuple(put), gaining, scope, delete)
+
+
+def differences(
+    wanted: Mapping[PartitionKey, Content],
+    touched: set[PartitionKey],
+    in_s3: Mapping[PartitionKey, Content],
+    in_mysql: Mapping[PartitionKey, Content],
+    mysql_rows: Mapping[PartitionKey, int],
+) -> list[str]:
+    """Where the stores, as read back, are not what was wanted: touched partitions by content, all others by row count."""
+    found = []
+    for key in sorted(touched):
+        for store, held in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
+            if held != wanted[key]:
+                found.append(f"{store} {key[0]} {key[1]}: {_shown(held)}, not {_shown(wanted[key])}")
+    wanted_rows = {key: content.rows for key, content in wanted.items()}
+    found += [
+        f"MySQL {key[0]} {key[1]}: {mysql_rows.get(key, 0)} rows, not {wanted_rows.get(key, 0)}"
+        for key in sorted(wanted_rows.keys() | mysql_rows.keys())
+        if wanted_rows.get(key, 0) != mysql_rows.get(key, 0)
+    ]
+    return found
+
+
+def _shown(content: Content | None) -> str:
+    return f"{content.rows} rows {content.digest[:8]}" if content else "nothing"

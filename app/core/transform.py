@@ -1,0 +1,47 @@
+"""From canonical rows to Arrow tables, and what makes two stores comparable: a hash a row, a digest a partition.
+
+The row hash covers a text that MySQL can make from the values it holds, with SQL that is valid everywhere: for each fact the
+length of its text in bytes, a colon and the text, or a dash for null. `sql.row_text` is its twin; tests hold the two together.
+"""
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from app.core.checksum.digest import _with_hashes, row_hashes
+from app.core.model import Rows
+from app.core.schema import SNAPSHOT, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def transform(rows: Rows) -> dict[str, pa.Table]:
+    """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
+    tables = {}
+    for table in SNAPSHOT.values():
+        facts = pa.array(rows[table.name], pa.struct([(c.name, c.kind.value.arrow) for c in table.facts]))
+        tables[table.name] = _with_hashes(table, facts.flatten())
+    return tables
+
+
+def conform(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows of a file, perhaps of an older schema, by the schema of today: columns that it lacks are null, the hashes new."""
+    facts = {
+        c.name: rows[c.name].cast(c.kind.value.arrow) if c.name in rows.column_names else pa.nulls(len(rows), c.kind.value.arrow)
+        for c in table.facts
+    }
+    return pa.table({**facts, "row_hash": row_hashes(table, pa.table(facts))}, schema=table.arrow)
+
+
+def frame_types(table: Table) -> dict[str, str]:
+    """The types of the columns of `frame`, as pandas names them, told without it."""
+    return {c.name: f"{c.kind.value.arrow}[pyarrow]" for c in table.columns}
+
+
+def frame(rows: pa.Table) -> "pd.DataFrame":
+    """Rows as a pandas DataFrame over the same Arrow memory: nullable integers, no NaN for null, no object column."""
+    import pandas as pd  # only where a frame is wanted: it takes longer to import than a small run to do
+
+    found: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return found

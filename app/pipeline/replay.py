@@ -1,0 +1,65 @@
+"""What an earlier run received, from the raw archive, in the place of the API."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.core.model import ArchivedEndpoint, Endpoint, Manifest
+from app.core.ports import Lake, Parser, Source
+from app.errors import LakeError
+
+
+class ArchivedSource:
+    """A source that answers with archived bodies; `copied`: they go into another archive, and count as new there."""
+
+    def __init__(self, source: Source, lake: Lake, endpoints: Mapping[str, ArchivedEndpoint], *, copied: bool) -> None:
+        self.name = source.name
+        self.url = source.url
+        self._source = source
+        self._lake = lake
+        self._endpoints = endpoints
+        self._copied = copied
+
+    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:  # noqa: ARG002
+        """Every endpoint's archived answer. Raises LakeError."""
+        for name, archived in self._endpoints.items():
+            whole = self._lake.restore(Endpoint(name, archived.etag, (), archived, progress=archived.progress), spool)
+            yield replace(whole, archived=None) if self._copied else whole
+
+    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+        """The launch records in batches."""
+        return self._source.launches(endpoint)
+
+    def parser(self, endpoints: Mapping[str, Endpoint]) -> Parser:
+        """A parser that knows the look-ups."""
+        return self._source.parser(endpoints)
+
+    def probe(self, now: datetime, spool: Path) -> str:
+        """What the API itself says."""
+        return self._source.probe(now, spool)
+
+
+def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] | None) -> Manifest:
+    """What a run received; one that published nothing is completed by what the run before it had.
+
+    `told` is what pipeline_runs has of it: rows, if it had archived everything and derived them. Raises LakeError.
+    """
+    if manifest := lake.manifest(run_id):
+        if manifest.source != source:
+            raise LakeError(f"run {run_id} is of source {manifest.source}", hint="set SOURCE to it")
+        return manifest
+    received = lake.received(source, run_id)
+    if not received:
+        raise LakeError(f"run {run_id} archived nothing of source {source}", hint="see: runs")
+    if not told or not told["rows_by_table"]:
+        raise LakeError(f"run {run_id} ended before it had archived all that it received", hint="replay a run before it")
+    before = next((i for i in reversed(lake.published_run_ids()) if i < run_id), None)
+    base = lake.manifest(before) if before else None
+    if base is None or base.source != source:
+        raise LakeError(f"run {run_id} published nothing, and none before it did", hint="run the pipeline")
+    if any(endpoint.progress for endpoint in base.endpoints.values()):
+        raise LakeError(f"run {run_id} published nothing and may have received changes only", hint=f"replay {base.run_id}")
+    as_of = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return base.model_copy(update={"run_id": run_id, "as_of": as_of, "endpoints": {**base.endpoints, **received}})

@@ -1,0 +1,113 @@
+"""All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.core.checksum.digest import EMPTY, Content, add_hashes, both
+from app.core.model import PartitionKey
+from app.core.schema import TABLES
+
+_ROWS_A_PART = 5_000
+
+
+class Snapshot:
+    """The canonical rows by table and launch year; written once, then read partition by partition."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.contents: dict[PartitionKey, Content] = {}
+        self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
+        self._writers: dict[str, pa.RecordBatchFileWriter] = {}
+        self.batches: dict[PartitionKey, list[tuple[Path, int]]] = {}  # which batches of which files are a partition's
+        self._written = dict.fromkeys(TABLES, 0)
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        """Take up some rows of one table."""
+        if not rows.num_rows:
+            return
+        if table not in self._writers:
+            assert not self._paths[table].exists()  # a table that was closed is complete
+            self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
+        order = [(name, "ascending") for name in ("launch_year", *TABLES[table].key)]
+        for batch in rows.sort_by(order).combine_chunks().to_batches():
+            for year, offset, length in _runs(batch.column("launch_year")):
+                key = (table, year)
+                of_year = batch.slice(offset, length)
+                self._writers[table].write_batch(of_year)
+                self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
+                self._written[table] += 1
+                self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
+
+    def take_up(self, other: "Snapshot") -> None:
+        """Add all rows of a closed snapshot, which stay in its files."""
+        for key, content in other.contents.items():
+            self.contents[key] = both(self.contents.get(key, EMPTY), content)
+            self.batches.setdefault(key, []).extend(other.batches[key])
+
+    def close(self) -> None:
+        """No more rows for the tables that have some: they can be read now."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        return sum(content.rows for (name, _), content in self.contents.items() if name == table)
+
+    def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
+        """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
+        order = [(name, "ascending") for name in TABLES[key[0]].key]
+        for first, end in self._ranges(key):
+            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(key)]).combine_chunks()
+            part = rows.take(pc.sort_indices(rows, order))
+            del rows  # whoever takes the part may keep it for long
+            yield part
+
+    def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
+        """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
+        rows = self.contents[key].rows
+        bounds: list[str | None] = []
+        if rows > _ROWS_A_PART:
+            # Each is copied by itself: as a part of its batch it would keep all of that in memory.
+            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(key)])
+            places = pc.sort_indices(ids).take(pa.array(range(_ROWS_A_PART, rows, _ROWS_A_PART)))
+            bounds = list(dict.fromkeys(ids.take(places).to_pylist()))
+        yield from pairwise([None, *bounds, None])
+
+    def _read(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
+        for path, places in groupby(self.batches[key], lambda batch: batch[0]):
+            with pa.OSFile(str(path)) as file:
+                reader = pa.ipc.open_file(file)
+                for _, place in places:
+                    yield reader.get_batch(place)
+
+    def head(self, table: str, count: int) -> pa.Table:
+        """The first rows of a table, by year and key."""
+        found: list[pa.Table] = []
+        for key in sorted(k for k in self.contents if k[0] == table):
+            if sum(part.num_rows for part in found) >= count:
+                break
+            found += self.partition(key)
+        return pa.concat_tables([TABLES[table].arrow.empty_table(), *found]).slice(0, count)
+
+
+def _within(batch: pa.RecordBatch, first: str | None, end: str | None) -> pa.RecordBatch:
+    """What a batch, which is in order, holds of a range."""
+    if first is None and end is None:
+        return batch
+    ids = batch.column("launch_id")
+    start, stop = (pc.sum(pc.less(ids, bound)).as_py() if bound else default for bound, default in ((first, 0), (end, len(ids))))
+    return pa.concat_batches([batch.slice(start, stop - start)])  # a copy: a slice would keep its whole batch in memory
+
+
+def _runs(years: pa.Array) -> Iterable[tuple[int, int, int]]:
+    """Year, offset and length of each run of equal years in sorted years."""
+    offset = 0
+    for counted in pc.value_counts(years):
+        year, length = counted["values"].as_py(), counted["counts"].as_py()
+        yield year, offset, length
+        offset += length

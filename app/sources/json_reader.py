@@ -1,0 +1,185 @@
+"""Reads the records out of spooled answers batch by batch, so that a large one never stands in memory as a whole."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic_core import from_json
+
+from app.core.model import Endpoint, Unreadable
+from app.errors import SourceError
+
+_CHUNK_CHARS = 1 << 20
+_HINT = "what was sent is kept in the raw archive"
+_BOM = b"\xef\xbb\xbf"
+_LISTS = ("docs", "results")  # what APIs call the list in a page
+_decoder = json.JSONDecoder()
+
+
+def read_records(endpoint: Endpoint, batch_size: int) -> Iterator[list[tuple[int, Any]]]:
+    """An endpoint's records in batches, each with its place in the whole answer.
+
+    A body is either one JSON array or one page, an object that holds the array (`read_page`). Raises SourceError when it is
+    neither, or no JSON in UTF-8. A record beyond Python's limits comes as `Unreadable`.
+    """
+    batch: list[tuple[int, Any]] = []
+    for numbered in enumerate(_all_records(endpoint)):
+        batch.append(numbered)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _all_records(endpoint: Endpoint) -> Iterator[Any]:
+    for body in endpoint.bodies:
+        try:
+            with body.path.open(encoding="utf-8-sig", newline="") as file:
+                if _is_page(body.path):
+                    yield from read_page(body.path)[1]
+                else:
+                    yield from _elements(file)
+        except UnicodeDecodeError as error:
+            message = f"{endpoint.name}: the answer is not UTF-8 text ({error.reason} at byte {error.start})"
+            raise SourceError(message, hint=_HINT) from error
+        except json.JSONDecodeError as error:
+            near = error.doc[error.pos : error.pos + 40]
+            message = f"{endpoint.name}: the answer is not valid JSON ({error.msg} near {near!r})"
+            raise SourceError(message, hint=_HINT) from error
+
+
+def read_page(path: Path) -> tuple[dict[str, Any], list[Any]]:
+    """One page: its fields, and the records in its list. Raises ValueError when it is no object, or has no such list.
+
+    A record beyond Python's limits comes as `Unreadable` here too.
+    """
+    body = path.read_bytes()
+    try:
+        page = from_json(body.removeprefix(_BOM))  # the same values as Python's own parser, in half the time
+    except ValueError:
+        page = _careful_page(body.decode("utf-8-sig"))  # tells what is wrong and where, or sets one record aside
+    for name in _LISTS:
+        if isinstance(page, dict) and isinstance(page.get(name), list):
+            return page, page[name]
+    raise ValueError(f"no object with a list {' or '.join(map(repr, _LISTS))}")
+
+
+def _careful_page(text: str) -> dict[str, Any]:
+    """A page's fields, read field by field and record by record. Raises ValueError when it is no object."""
+    page: dict[str, Any] = {}
+    at, opener = _after_space(text, 0), "{"
+    while not (opener == "," and text.startswith("}", at)):
+        if not text.startswith(opener, at):
+            raise json.JSONDecodeError(f"{opener!r} expected", text, at)
+        at = _after_space(text, at + 1)
+        if opener == "{" and text.startswith("}", at):
+            break
+        name, at = _decoder.raw_decode(text, at)
+        at = _after_space(text, at)
+        if not isinstance(name, str) or not text.startswith(":", at):
+            raise json.JSONDecodeError("a name and ':' expected", text, at)
+        page[name], at = _field(text, _after_space(text, at + 1))
+        at, opener = _after_space(text, at), ","
+    if text[at + 1 :].strip():
+        raise json.JSONDecodeError("text after the page", text, at + 1)
+    return page
+
+
+def _field(text: str, at: int) -> tuple[Any, int]:
+    """One field's value and where it ends; a list is read record by record."""
+    if not text.startswith("[", at):
+        try:
+            return _decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    values: list[Any] = []
+    opener = "["
+    while True:
+        value, at = _next(text, at, opener)
+        if value is _END:
+            return values, at
+        values.append(value)
+        opener = ","
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(64).removeprefix(_BOM).lstrip().startswith(b"{")
+
+
+def _elements(file: TextIO) -> Iterator[Any]:
+    text, at, opener, ended = "", 0, "[", False
+    while True:
+        try:
+            value, end = _next(text, at, opener)
+            whole = ended or text.startswith(_AFTER, end)  # else the rest of it is still in the file
+        except json.JSONDecodeError:
+            if ended:
+                raise
+            whole = False
+        if not whole:
+            chunk = file.read(max(_CHUNK_CHARS, len(text) - at))  # doubling keeps one huge element linear
+            ended = not chunk
+            text, at = text[at:] + chunk, 0
+            continue
+        at, opener = end, ","
+        if value is _END:
+            break
+        yield value
+    if (text[at:] + file.read()).strip():
+        raise json.JSONDecodeError("text after the list", text, at)
+
+
+_END = object()
+_AFTER = (",", "]", " ", "\n", "\r", "\t")
+_space = re.compile(r"[ \n\r\t]*")
+
+
+def _next(text: str, at: int, opener: str) -> tuple[Any, int]:
+    """The element behind `opener` (or `_END`), and where it ends."""
+    at = _after_space(text, at)
+    if opener == "," and text.startswith("]", at):
+        return _END, at + 1
+    if not text.startswith(opener, at):
+        raise json.JSONDecodeError(f"{opener!r} expected", text, at)
+    at = _after_space(text, at + 1)
+    if opener == "[" and text.startswith("]", at):
+        return _END, at + 1
+    try:
+        return _decoder.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        end = _skip_value(text, at)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+        return Unreadable(text[at:end], reason), end
+
+
+def _after_space(text: str, at: int) -> int:
+    return _space.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+
+
+def _skip_value(text: str, at: int) -> int:
+    """Where the value at `at` ends, by counting brackets outside strings."""
+    depth, in_string, escaped = 0, False, False
+    for i in range(at, len(text)):
+        char = text[i]
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+        elif char in "]}":
+            depth -= 1
+            if depth < 0:
+                return i
+            if depth == 0:
+                return i + 1
+        elif char == "," and depth == 0:
+            return i
+    raise json.JSONDecodeError("unterminated value", text, at)
