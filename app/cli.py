@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import click
 
-from app import __version__
+from . import __version__
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,19 @@ class Request:
     publish: bool = False
 
     @property
-    def lines_to(self) -> TextIO | None:
-        """The stream for what happens meanwhile: not the one that the result goes to; none when it was closed."""
+    def log_stream(self) -> TextIO | None:
+        """The stream for log lines: not the one that the result goes to; none when it was closed."""
         return sys.stderr if self.as_json else sys.stdout
 
     @property
     def is_watched(self) -> bool:
         """Whether somebody sits at a terminal and looks at it."""
-        return self.lines_to is not None and self.lines_to.isatty()
+        return self.log_stream is not None and self.log_stream.isatty()
+
+    @property
+    def needs_frames(self) -> bool:
+        """Whether the command works with pandas: to show rows on a terminal, or to count for the report."""
+        return self.is_watched or self.command == "report"
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")

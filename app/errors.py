@@ -4,7 +4,9 @@ A base error carries the stage it ended and a hint for the person who repairs it
 the operator does, not by which library raised them.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 
 _NAMED = 5
 
@@ -88,3 +90,24 @@ class Unhealthy(PipelineError):
 
 class DeadlineExceeded(PipelineError):
     """The run used up RUN_TIMEOUT_S; its exit code is that of the system it was waiting for."""
+
+
+_system: ContextVar[type[PipelineError] | None] = ContextVar("_system", default=None)
+
+
+@contextlib.contextmanager
+def waiting_for(system: type[PipelineError]) -> Iterator[None]:
+    """Name, by its error, the system that is waited for inside: a deadline that ends the wait is that system's failure."""
+    before = _system.set(system)
+    try:
+        yield
+    finally:
+        _system.reset(before)
+
+
+def deadline_exceeded(message: str) -> DeadlineExceeded:
+    """The error of a deadline that passes now, with the exit code of the system that is waited for; 1 where there is none."""
+    error = DeadlineExceeded(message)
+    system = _system.get()
+    error.exit_code = system.exit_code if system else PipelineError.exit_code
+    return error

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.errors import SettingsError
+from .errors import SettingsError
 
 
 def _source(value: str) -> str:
-    from app import sources  # the sources need the settings first
+    from . import sources  # the sources need the settings first
 
     if not sources.is_source(value):
         raise ValueError(f"must be one of {', '.join(sources.known())}")

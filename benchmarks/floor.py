@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from app.core.identifiers import quoted
 from app.core.schema import TABLES, Table
 from app.mysql import sql
 from tests.program import Program
@@ -37,8 +38,8 @@ def seconds(empty: Program, files: dict[str, Path]) -> float:
 
 def _load(table: Table, file: Path) -> str:
     """In the dialect of `sql.load_lines`."""
-    columns = ", ".join(sql.quoted(column.name) for column in table.columns)
+    columns = ", ".join(quoted(column.name) for column in table.columns)
     return (
-        f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {sql.quoted(table.name)} CHARACTER SET utf8mb4 "
+        f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {quoted(table.name)} CHARACTER SET utf8mb4 "
         rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
     )

@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.commands.doctor import Check
-from app.core.model import RunReport
-from app.core.schema import TABLES
+from ..core.model import RunState, RunSummary
+from ..core.schema import TABLES
+from .checks import Check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +68,10 @@ class Terminal:
         self._close()
         self._console.print(f"[bold red]failed[/] in {escape(where)}: {escape(message)} [dim](exit {code})[/]")
 
-    def show_report(self, report: RunReport) -> None:
+    def show_summary(self, report: RunSummary) -> None:
         """The result of a run as a table."""
         self._close()
-        color = "green" if report.state in ("published", "unchanged", "verified", "planned") else "red"
+        color = _color(report.state)
         seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
         self._console.print(f"\n[bold {color}]{report.state}[/]  run {report.run_id}  source {report.source}  {seconds:.1f} s")
         table = Table("table", box=None, padding=(0, 2, 0, 0))
@@ -116,7 +116,7 @@ class Terminal:
                 slowest = f"{name} {stages[name]:.1f}"
             rows = run["rows_by_table"]
             written = sum(n or 0 for counts in rows.values() for action, n in counts.items() if action != "total")
-            color = {"published": "green", "unchanged": "green", "failed": "red"}.get(run["state"], "yellow")
+            color = _color(RunState(run["state"]))
             launches = rows.get("launches", {}).get("total")
             table.add_row(
                 run["run_id"],
@@ -146,7 +146,7 @@ class Terminal:
                 else:
                     self._console.print(f"[bold]{name}[/] {escape(str(value))}")
 
-    def show_plan(self, report: RunReport) -> None:
+    def show_plan(self, report: RunSummary) -> None:
         """What a run would do."""
         self._close()
         title = "[bold red]would be refused[/]" if report.plan["refused"] else "[bold green]planned[/]"
@@ -200,3 +200,9 @@ def _shown_value(value: str | None) -> str:
 def _shown(value: object) -> str:
     text = str(value).removesuffix("+00:00")
     return escape(text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + "…")
+
+
+def _color(state: RunState) -> str:
+    if state.is_good:
+        return "green"
+    return "red" if state is RunState.FAILED else "yellow"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.checksum.text import value_texts
-from app.core.schema import Table
+from .checksum.text import value_texts
+from .schema import Table
 
 _DERIVED = {"launch_year", "row_hash"}
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import to_json
 
-from app.core.schema import Kind
+from .schema import Kind
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -51,7 +51,7 @@ def parse_utc(value: Any) -> datetime:
     return utc
 
 
-class Unfit(ValueError):
+class InvalidField(ValueError):
     """A field holds what the contract has no place for."""
 
     def __init__(self, path: str, value: Any, reason: str) -> None:
@@ -67,7 +67,7 @@ def as_json_array(path: str, values: list[Any] | None) -> str | None:
         return None
     text = to_json(values).decode() if values else "[]"
     if len(text) > _TEXT_CHARS:
-        raise Unfit(path, values, f"over {_TEXT_CHARS} characters as one text")
+        raise InvalidField(path, values, f"over {_TEXT_CHARS} characters as one text")
     return text
 
 

@@ -1,12 +1,13 @@
-"""What flows through a run: frozen types, and the protocols of the three systems at its edges."""
+"""What flows through a run: frozen types."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -31,7 +32,7 @@ class Run:
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
 
 
 # --- extracted and archived ---------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ class RawObject(_Frozen):
     size: int
 
 
-class Progress(_Frozen):
+class Watermark(_Frozen):
     """How far an API that can tell changes has been read."""
 
     full_at: datetime  # when everything was read last
@@ -55,12 +56,14 @@ class Progress(_Frozen):
     recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
 
 
-class ArchivedEndpoint(_Frozen):
+class ArchivedResponse(_Frozen):
     """All bodies of one endpoint that a snapshot rests on, later ones before earlier ones where they hold the same record."""
 
     etag: str | None
     objects: list[RawObject]
-    progress: Progress | None = None
+    watermark: Watermark | None = Field(
+        default=None, validation_alias=AliasChoices("watermark", "progress"), serialization_alias="progress"
+    )  # as manifests have always called it
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class Response:
     """What one endpoint answered: its bodies in order, or none after a 304.
 
     `archived` is set when the answer is what an earlier run archived already: a 304, or the same bytes. `base` is set when the
@@ -83,22 +86,22 @@ class Endpoint:
     name: str
     etag: str | None
     bodies: tuple[Body, ...]
-    archived: ArchivedEndpoint | None = None
-    base: ArchivedEndpoint | None = None
-    progress: Progress | None = None
+    archived: ArchivedResponse | None = None
+    base: ArchivedResponse | None = None
+    watermark: Watermark | None = None
 
     @classmethod
-    def answered(cls, name: str, etag: str | None, bodies: tuple[Body, ...], before: ArchivedEndpoint | None) -> "Endpoint":
+    def answered(cls, name: str, etag: str | None, bodies: tuple[Body, ...], before: ArchivedResponse | None) -> "Response":
         """An answer with bodies, compared with what an earlier run archived."""
         same = before is not None and [b.sha256 for b in bodies] == [o.sha256 for o in before.objects]
         return cls(name, etag, bodies, before if same else None)
 
-    def kept(self, objects: list[RawObject]) -> ArchivedEndpoint:
+    def kept(self, objects: list[RawObject]) -> ArchivedResponse:
         """What the archive has of it, once its new bodies are these objects."""
         if self.archived:
             return self.archived.model_copy(update={"etag": self.etag})
         earlier = self.base.objects if self.base else []
-        return ArchivedEndpoint(etag=self.etag, objects=[*earlier, *objects], progress=self.progress)
+        return ArchivedResponse(etag=self.etag, objects=[*earlier, *objects], watermark=self.watermark)
 
     @property
     def new_bodies(self) -> tuple[Body, ...]:
@@ -178,7 +181,7 @@ class Manifest(_Frozen):
     app_version: str
     schema_version: int
     transform_version: int
-    endpoints: dict[str, ArchivedEndpoint]
+    endpoints: dict[str, ArchivedResponse]
     files: list[WrittenFile]
     rejected: int
     retained_ids: list[str]
@@ -200,11 +203,33 @@ class Pointer:
     etag: str | None
 
 
+class RunState(StrEnum):
+    """How far a run is, or how a command ended. The first five are those of `pipeline_runs`."""
+
+    RUNNING = auto()
+    MERGED = auto()
+    PUBLISHED = auto()
+    UNCHANGED = auto()
+    FAILED = auto()
+    VERIFIED = auto()
+    HEALED = auto()
+    PLANNED = auto()
+    LISTED = auto()
+    REPORTED = auto()
+    HEALTHY = auto()
+    READY = auto()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the command did what it was asked for."""
+        return self not in (RunState.RUNNING, RunState.MERGED, RunState.FAILED)
+
+
 @dataclass(frozen=True)
 class LastRun:
     """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions."""
 
-    state: str | None = None
+    state: RunState | None = None
     merged_id: str | None = None
     merged_source: str | None = None
     merged_versions: tuple[int, int] | None = None
@@ -220,13 +245,13 @@ class Merged:
 
 
 @dataclass
-class RunReport:
+class RunSummary:
     """What a run did, on success and on failure alike."""
 
     run_id: str
     source: str
     started_at: datetime
-    state: str = "running"
+    state: RunState = RunState.RUNNING
     error: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
@@ -243,11 +268,24 @@ class RunReport:
     replayed: list[dict[str, Any]] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
+    def log_fields(self) -> dict[str, object]:
+        """The fields of the wide line at the end of a run."""
+        return {
+            "state": self.state,
+            "source": self.source,
+            "rows": self.rows,
+            "merged": {table: vars(merged) for table, merged in self.merged.items()},
+            "files_written": self.files_written,
+            "files_deleted": self.files_deleted,
+            "rejected": self.rejected,
+            "retained": self.retained,
+            "stores_equal": self.stores_equal,
+            "warnings": len(self.warnings),
+            "stage_seconds": {name: round(s, 3) for name, s in self.stage_seconds.items()},
+        }
 
-# --- the edges ----------------------------------------------------------------------------------------------------
 
-
-class Unreadable:
+class UnreadableRecord:
     """A record that is well-formed JSON but that Python can't hold: nested too deeply, or a number of too many digits."""
 
     def __init__(self, text: str, reason: str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.core.checksum.digest import Content
-from app.core.model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject
-from app.core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from .checksum.digest import Checksum
+from .model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject
+from .schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 
 _TOLERATED = 3  # rows or references: below this a ratio says nothing
 
@@ -21,7 +21,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Held:
+class CurrentState:
     """What both stores hold before a run writes, as far as it is known."""
 
     manifest: Manifest | None
@@ -34,7 +34,7 @@ class Held:
 class Received:
     """What a run has received: partitions, and how it went."""
 
-    contents: Mapping[PartitionKey, Content]
+    checksums: Mapping[PartitionKey, Checksum]
     accepted: int
     rejected: int
     lookups: Mapping[str, LookupUse]
@@ -56,39 +56,40 @@ class Plan:
         return {*self.load, *self.put}
 
 
-def is_trusted(held: Held, run: Run, source_url: str) -> bool:
+def is_trusted(current: CurrentState, run: Run, source_url: str) -> bool:
     """Whether the manifest tells what both stores hold: it is of the last run, which ended well, of this code and source."""
-    manifest, last = held.manifest, held.last_run
+    manifest, last = current.manifest, current.last_run
     return (
         manifest is not None
         and manifest.schema_version == SCHEMA_VERSION
         and manifest.transform_version == TRANSFORM_VERSION
         and (manifest.source, manifest.source_url) == (run.source, source_url)
-        and last.state in ("published", "unchanged")
+        and last.state is not None
+        and last.state.is_good
         and last.merged_id == manifest.run_id
     )
 
 
-def is_intact(held: Held) -> bool:
+def is_intact(current: CurrentState) -> bool:
     """Whether both stores still hold what the manifest claims: the very objects, and as many rows."""
-    if held.manifest is None:
+    if current.manifest is None:
         return False
-    files = held.manifest.by_partition()
-    same_objects = {k: f.etag for k, f in files.items()} == {k: o.etag for k, o in held.objects.items()}
-    return same_objects and {k: f.rows for k, f in files.items()} == dict(held.rows)
+    files = current.manifest.by_partition()
+    same_objects = {k: f.etag for k, f in files.items()} == {k: o.etag for k, o in current.objects.items()}
+    return same_objects and {k: f.rows for k, f in files.items()} == dict(current.rows)
 
 
-def is_mysql_ahead(held: Held) -> bool:
+def is_mysql_ahead(current: CurrentState) -> bool:
     """Whether MySQL holds more than the manifest names: a run committed there and ended before it could publish."""
-    merged = held.last_run.merged_id
+    merged = current.last_run.merged_id
     # Ids begin with the time; an older one is that of a database that was restored from a backup.
-    return merged is not None and (held.manifest is None or merged > held.manifest.run_id)
+    return merged is not None and (current.manifest is None or merged > current.manifest.run_id)
 
 
-def is_followed(held: Held, run: Run) -> bool:
+def is_followed(current: CurrentState, run: Run) -> bool:
     """Whether what changes is news of launches: what is held came from the same source by the same code."""
-    manifest, last = held.manifest, held.last_run
-    if is_mysql_ahead(held):
+    manifest, last = current.manifest, current.last_run
+    if is_mysql_ahead(current):
         before, versions = last.merged_source, last.merged_versions
     elif manifest is not None:
         before, versions = manifest.source, (manifest.schema_version, manifest.transform_version)
@@ -97,38 +98,38 @@ def is_followed(held: Held, run: Run) -> bool:
     return before == run.source and versions == (SCHEMA_VERSION, TRANSFORM_VERSION)
 
 
-def believed_in_mysql(held: Held) -> dict[PartitionKey, Content]:
+def believed_in_mysql(current: CurrentState) -> dict[PartitionKey, Checksum]:
     """What the manifest says that MySQL holds; partitions with another row count are known to differ."""
-    files = held.manifest.by_partition() if held.manifest else {}
+    files = current.manifest.by_partition() if current.manifest else {}
     return {
-        key: Content(rows, files[key].digest if key in files and files[key].rows == rows else "differs")
-        for key, rows in held.rows.items()
+        key: Checksum(rows, files[key].digest if key in files and files[key].rows == rows else "differs")
+        for key, rows in current.rows.items()
     }
 
 
-def gate(received: Received, held: Held, run: Run, limits: Limits) -> list[str]:
+def gate(received: Received, current: CurrentState, run: Run, limits: Limits) -> list[str]:
     """Reasons not to publish what was received; none when it is sound."""
     if received.accepted + received.rejected == 0:
         return ["0 launches received: an empty answer is never published"]
-    if is_source_change(held, run):  # with another source's tables there is nothing to compare
-        return [*([] if limits.accept_source_change else [_source_change(held, run)]), *_rejects(received, limits)]
+    if is_source_change(current, run):  # with another source's tables there is nothing to compare
+        return [*([] if limits.accept_source_change else [_source_change(current, run)]), *_rejects(received, limits)]
     return [
         *_rejects(received, limits),
-        *([] if limits.accept_shrink else [*_shrinks(received, held, limits), *_worse_lookups(received, held, limits)]),
+        *([] if limits.accept_shrink else [*_shrinks(received, current, limits), *_worse_lookups(received, current, limits)]),
     ]
 
 
-def is_source_change(held: Held, run: Run) -> bool:
+def is_source_change(current: CurrentState, run: Run) -> bool:
     """Whether the stores hold launches of another source than this run's."""
-    return _source(held) not in (None, run.source)
+    return _source(current) not in (None, run.source)
 
 
-def _source(held: Held) -> str | None:
-    return held.manifest.source if held.manifest else held.last_run.merged_source
+def _source(current: CurrentState) -> str | None:
+    return current.manifest.source if current.manifest else current.last_run.merged_source
 
 
-def _source_change(held: Held, run: Run) -> str:
-    return f"the tables hold launches of source {_source(held)}, this is {run.source} (--accept-source-change replaces them)"
+def _source_change(current: CurrentState, run: Run) -> str:
+    return f"the tables hold launches of source {_source(current)}, this is {run.source} (--accept-source-change replaces them)"
 
 
 def _rejects(received: Received, limits: Limits) -> list[str]:
@@ -138,13 +139,13 @@ def _rejects(received: Received, limits: Limits) -> list[str]:
     return [f"{received.rejected} of {total} launches were rejected, over MAX_REJECTED_RATIO {limits.max_rejected_ratio:g}"]
 
 
-def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
+def _shrinks(received: Received, current: CurrentState, limits: Limits) -> list[str]:
     refused = []
     for table in TABLES:
-        in_lake = sum(f.rows for f in held.manifest.files if f.table == table) if held.manifest else 0
-        in_mysql = sum(rows for (name, _), rows in held.rows.items() if name == table)
+        in_lake = sum(f.rows for f in current.manifest.files if f.table == table) if current.manifest else 0
+        in_mysql = sum(rows for (name, _), rows in current.rows.items() if name == table)
         before = max(in_lake, in_mysql)
-        now = sum(content.rows for (name, _), content in received.contents.items() if name == table)
+        now = sum(checksum.rows for (name, _), checksum in received.checksums.items() if name == table)
         lost = before - now
         if lost > _TOLERATED and lost > before * limits.max_shrink_ratio:
             limit = f"MAX_SHRINK_RATIO {limits.max_shrink_ratio:g}"
@@ -152,9 +153,9 @@ def _shrinks(received: Received, held: Held, limits: Limits) -> list[str]:
     return refused
 
 
-def _worse_lookups(received: Received, held: Held, limits: Limits) -> list[str]:
+def _worse_lookups(received: Received, current: CurrentState, limits: Limits) -> list[str]:
     refused = []
-    for kind, before in (held.manifest.lookups if held.manifest else {}).items():
+    for kind, before in (current.manifest.lookups if current.manifest else {}).items():
         now = received.lookups.get(kind)
         if now is None or not before.references or not now.references:
             continue
@@ -167,13 +168,13 @@ def _worse_lookups(received: Received, held: Held, limits: Limits) -> list[str]:
 
 
 def reconcile(
-    wanted: Mapping[PartitionKey, Content], held: Held, in_mysql: Mapping[PartitionKey, Content], *, rewrite: bool
+    wanted: Mapping[PartitionKey, Checksum], current: CurrentState, in_mysql: Mapping[PartitionKey, Checksum], *, rewrite: bool
 ) -> Plan:
     """What to write so that both stores hold `wanted`. `rewrite` puts every partition, as after a change of schema."""
-    files = held.manifest.by_partition() if held.manifest else {}
+    files = current.manifest.by_partition() if current.manifest else {}
 
     def is_kept(key: PartitionKey) -> bool:
-        file, stored = files.get(key), held.objects.get(key)
+        file, stored = files.get(key), current.objects.get(key)
         return (
             not rewrite
             and file is not None
@@ -181,7 +182,7 @@ def reconcile(
             and (file.etag, file.rows, file.digest) == (stored.etag, wanted[key].rows, wanted[key].digest)
         )
 
-    load = frozenset(key for key, content in wanted.items() if in_mysql.get(key) != content)
+    load = frozenset(key for key, checksum in wanted.items() if in_mysql.get(key) != checksum)
     gone = {key for key in in_mysql if key not in wanted}
     scope: dict[str, set[int]] = {}
     for table, year in (*load, *gone):
@@ -193,24 +194,24 @@ def reconcile(
     # Readers by path see a publication half done: a launch that moves shall be there twice for a moment, never nowhere.
     put = sorted((key for key in wanted if not is_kept(key)), key=lambda key: (-gain(key), key))
     gaining = tuple(key for key in put if gain(key) > 0)
-    delete = {key: stored for key, stored in held.objects.items() if key not in wanted}
+    delete = {key: stored for key, stored in current.objects.items() if key not in wanted}
     return Plan(load, tuple(put), gaining, scope, delete)
 
 
 def differences(
-    wanted: Mapping[PartitionKey, Content],
+    wanted: Mapping[PartitionKey, Checksum],
     touched: set[PartitionKey],
-    in_s3: Mapping[PartitionKey, Content],
-    in_mysql: Mapping[PartitionKey, Content],
+    in_s3: Mapping[PartitionKey, Checksum],
+    in_mysql: Mapping[PartitionKey, Checksum],
     mysql_rows: Mapping[PartitionKey, int],
 ) -> list[str]:
     """Where the stores, as read back, are not what was wanted: touched partitions by content, all others by row count."""
     found = []
     for key in sorted(touched):
-        for store, held in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
-            if held != wanted[key]:
-                found.append(f"{store} {key[0]} {key[1]}: {_shown(held)}, not {_shown(wanted[key])}")
-    wanted_rows = {key: content.rows for key, content in wanted.items()}
+        for store, current in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
+            if current != wanted[key]:
+                found.append(f"{store} {key[0]} {key[1]}: {_shown(current)}, not {_shown(wanted[key])}")
+    wanted_rows = {key: checksum.rows for key, checksum in wanted.items()}
     found += [
         f"MySQL {key[0]} {key[1]}: {mysql_rows.get(key, 0)} rows, not {wanted_rows.get(key, 0)}"
         for key in sorted(wanted_rows.keys() | mysql_rows.keys())
@@ -219,5 +220,5 @@ def differences(
     return found
 
 
-def _shown(content: Content | None) -> str:
-    return f"{content.rows} rows {content.digest[:8]}" if content else "nothing"
+def _shown(checksum: Checksum | None) -> str:
+    return f"{checksum.rows} rows {checksum.digest[:8]}" if checksum else "nothing"

@@ -1,16 +1,12 @@
-"""From canonical rows to Arrow tables, and what makes two stores comparable: a hash a row, a digest a partition.
-
-The row hash covers a text that MySQL can make from the values it holds, with SQL that is valid everywhere: for each fact the
-length of its text in bytes, a colon and the text, or a dash for null. `sql.row_text` is its twin; tests hold the two together.
-"""
+"""From canonical rows to Arrow tables, and from those to DataFrames."""
 
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from app.core.checksum.digest import _with_hashes, row_hashes
-from app.core.model import Rows
-from app.core.schema import SNAPSHOT, Table
+from .checksum.digest import hashed, row_hashes
+from .model import Rows
+from .schema import SNAPSHOT, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +17,7 @@ def transform(rows: Rows) -> dict[str, pa.Table]:
     tables = {}
     for table in SNAPSHOT.values():
         facts = pa.array(rows[table.name], pa.struct([(c.name, c.kind.value.arrow) for c in table.facts]))
-        tables[table.name] = _with_hashes(table, facts.flatten())
+        tables[table.name] = hashed(table, facts.flatten())
     return tables
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.core.fields import Unfit, readable_id
-from app.core.model import Checked, Rejected
-from app.core.ports import Parser
-from app.core.schema import SNAPSHOT
+from .fields import InvalidField, readable_id
+from .model import Checked, Rejected
+from .ports import Parser
+from .schema import SNAPSHOT
 
 _SHOWN_CHARS = 80
 
@@ -19,7 +19,7 @@ def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
     for index, raw in batch:
         try:
             rows = parser.parse(raw, checked)
-        except (ValidationError, Unfit) as error:
+        except (ValidationError, InvalidField) as error:
             checked.rejected.append(rejection("launches", index, raw, error))
             continue
         launch = rows["launches"][0]
@@ -32,9 +32,9 @@ def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
     return checked
 
 
-def rejection(endpoint: str, index: int, raw: Any, error: ValidationError | Unfit) -> Rejected:
+def rejection(endpoint: str, index: int, raw: Any, error: ValidationError | InvalidField) -> Rejected:
     """What is wrong with a record, in words that name the field and show the value."""
-    if isinstance(error, Unfit):
+    if isinstance(error, InvalidField):
         path, value, reason = error.path, error.value, error.reason
     else:
         first = error.errors(include_url=False, include_context=False)[0]

@@ -22,24 +22,24 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 from pydantic import ValidationError
 
-from app.core.checksum.digest import EMPTY, Content, add_rows_as_stored
-from app.core.model import (
-    ArchivedEndpoint,
+from ..core.checksum.digest import EMPTY, Checksum, add_rows_as_stored
+from ..core.model import (
+    ArchivedResponse,
     Body,
-    Endpoint,
     Manifest,
     PartitionKey,
     Pointer,
     RawObject,
     Rejected,
+    Response,
     Run,
     StoredObject,
-    Unreadable,
+    UnreadableRecord,
     WrittenFile,
 )
-from app.core.schema import TABLES
-from app.errors import LakeError
-from app.settings import Settings
+from ..core.schema import TABLES
+from ..errors import LakeError, waiting_for
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,7 +70,7 @@ class S3Lake:
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.s3_bucket
         self._prefix = settings.s3_prefix
-        self.strays: list[str] = []
+        self.unexpected_objects: list[str] = []
         self.place = f"s3://{self._bucket}/{self._prefix}"
         self._making = threading.Lock()
         config = Config(
@@ -114,7 +114,7 @@ class S3Lake:
         keys = (listed["Key"].removeprefix(self._prefix) for listed in self._list("manifests/run="))
         return sorted(key.removeprefix("manifests/run=").removesuffix(".json") for key in keys)
 
-    def received(self, source: str, run_id: str) -> dict[str, ArchivedEndpoint]:
+    def received(self, source: str, run_id: str) -> dict[str, ArchivedResponse]:
         """What a run archived itself, whether it published or not; endpoints that had not changed are missing.
 
         Raises LakeError.
@@ -132,7 +132,7 @@ class S3Lake:
                 key=key, version_id=self._version(got), sha256=hashlib.sha256(body).hexdigest(), size=len(body)
             )
         return {
-            name: ArchivedEndpoint(etag=None, objects=[objects[n] for n in sorted(objects)]) for name, objects in found.items()
+            name: ArchivedResponse(etag=None, objects=[objects[n] for n in sorted(objects)]) for name, objects in found.items()
         }
 
     def publish(self, manifest: Manifest, over: Pointer) -> None:
@@ -168,20 +168,20 @@ class S3Lake:
         packed.unlink()
         return RawObject(key=key, version_id=self._version(put), sha256=body.sha256, size=body.size)
 
-    def restore(self, endpoint: Endpoint, spool: Path) -> Endpoint:
+    def restore(self, response: Response, spool: Path) -> Response:
         """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.
 
         Raises LakeError.
         """
-        earlier = endpoint.base or endpoint.archived
+        earlier = response.base or response.archived
         assert earlier
         bodies = []
         for number, raw in enumerate(earlier.objects, 1):
-            path = spool / f"{endpoint.name}-{number}.archived.json"
+            path = spool / f"{response.name}-{number}.archived.json"
             with path.open("wb") as file:
                 self._restore_into(raw, file)
             bodies.append(Body(path, raw.sha256, raw.size))
-        return replace(endpoint, bodies=(*bodies, *endpoint.bodies))
+        return replace(response, bodies=(*bodies, *response.bodies))
 
     def check_raw(self, raw: RawObject) -> None:
         """Read an archived object and compare it with its digest. Raises LakeError."""
@@ -206,7 +206,7 @@ class S3Lake:
         key = f"quarantine/run={run.id}/launches.jsonl.gz"
         lines = []
         for r in rejected:
-            raw = r.raw.text if isinstance(r.raw, Unreadable) else r.raw
+            raw = r.raw.text if isinstance(r.raw, UnreadableRecord) else r.raw
             line = {
                 "endpoint": r.endpoint,
                 "index": r.index,
@@ -222,9 +222,9 @@ class S3Lake:
     # --- partitions -----------------------------------------------------------------------------------------------
 
     def partitions(self) -> dict[PartitionKey, StoredObject]:
-        """The objects under the partitions' keys; objects that are nobody's are noted in `strays`. Raises LakeError."""
+        """The objects under the partitions' keys; others are noted in `unexpected_objects`. Raises LakeError."""
         found: dict[PartitionKey, StoredObject] = {}
-        self.strays = []
+        self.unexpected_objects = []
         for table in TABLES:
             form = re.compile(rf"{table}/year=(\d{{1,4}})/{table}\.parquet")
             for listed in self._list(f"{table}/"):
@@ -232,21 +232,21 @@ class S3Lake:
                 if place := form.fullmatch(key):
                     found[table, int(place[1])] = StoredObject(key, listed["ETag"])
                 else:
-                    self.strays.append(self._url(key))
+                    self.unexpected_objects.append(self._url(key))
         return found
 
     def write(
-        self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], content: Content, over: StoredObject | None
+        self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], checksum: Checksum, over: StoredObject | None
     ) -> WrittenFile:
         """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
         table, year = key
         name = f"{table}/year={year}/{table}.parquet"
         buffer = io.BytesIO()
-        with self._one_in_memory(content.rows), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
+        with self._one_in_memory(checksum.rows), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
             for part in rows:
                 writer.write_table(part)
         body = buffer.getvalue()
-        marks = {"run-id": run.id, "digest": content.digest, "rows": str(content.rows)}
+        marks = {"run-id": run.id, "digest": checksum.digest, "rows": str(checksum.rows)}
 
         def ours() -> bool:
             head = self._call("HeadObject", name)
@@ -259,8 +259,8 @@ class S3Lake:
             key=name,
             version_id=version,
             etag=etag,
-            rows=content.rows,
-            digest=content.digest,
+            rows=checksum.rows,
+            digest=checksum.digest,
             size=len(body),
         )
 
@@ -269,13 +269,13 @@ class S3Lake:
         with self._opened(key, version_id) as file:
             return file.read()
 
-    def content(self, file: WrittenFile) -> Content:
+    def checksum(self, file: WrittenFile) -> Checksum:
         """What one partition's object holds, by its values. Raises LakeError."""
         with self._opened(file.key, file.version_id) as opened, self._one_in_memory(file.rows):
-            content = EMPTY
+            checksum = EMPTY
             for batch in opened.iter_batches(_ROWS_A_BATCH, use_threads=False):
-                content = add_rows_as_stored(content, TABLES[file.table], pa.table(batch))
-            return content
+                checksum = add_rows_as_stored(checksum, TABLES[file.table], pa.table(batch))
+            return checksum
 
     @contextlib.contextmanager
     def _one_in_memory(self, rows: int) -> Iterator[None]:
@@ -363,7 +363,8 @@ class S3Lake:
         if action != "ListObjectsV2":
             arguments["Key"] = self._prefix + key
         try:
-            answer = call(Bucket=self._bucket, **arguments)  # type: ignore[operator]
+            with waiting_for(LakeError):
+                answer = call(Bucket=self._bucket, **arguments)  # type: ignore[operator]
         except NoCredentialsError as error:
             raise LakeError(f"{action} on {self._url(key)}: no AWS credentials", hint="give the task a role") from error
         except (ClientError, BotoCoreError, ResponseParserError, ValueError) as error:

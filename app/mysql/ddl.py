@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from app.core.checksum.server import quoted
-from app.core.schema import TABLES
-from app.mysql.sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions, create_table
+from ..core.identifiers import quoted
+from ..core.schema import TABLES
+from .sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions, create_table
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")

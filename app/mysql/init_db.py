@@ -1,9 +1,9 @@
 """The program's user in MySQL, made by an administrator: the rights that a run needs and none beside them."""
 
-from app.errors import SettingsError
-from app.mysql import sql
-from app.mysql.session import Session
-from app.settings import Settings
+from ..core.identifiers import quoted
+from ..errors import SettingsError
+from ..settings import Settings
+from .session import Session
 
 # What warehouse.py, sql.py and drift.py do. No DROP: whoever made a temporary table may drop it.
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, CREATE TEMPORARY TABLES"
@@ -28,7 +28,7 @@ def init_db(settings: Settings) -> None:
     try:
         user, password = settings.mysql_user, settings.mysql_password.get_secret_value()
         tls = " REQUIRE SSL" if settings.mysql_ssl_ca else ""
-        database = sql.quoted(settings.mysql_database)
+        database = quoted(settings.mysql_database)
         admin.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4")
         admin.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", [user, password])
         admin.execute(f"ALTER USER %s@'%%' IDENTIFIED BY %s{tls}", [user, password])

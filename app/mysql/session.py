@@ -11,8 +11,8 @@ import pymysql
 from pymysql.connections import Connection, MySQLResult
 from pymysql.constants import ER
 
-from app.errors import PipelineError, WarehouseError
-from app.settings import Settings
+from ..errors import PipelineError, WarehouseError, waiting_for
+from ..settings import Settings
 
 CONNECT_TIMEOUT_S = 10
 LOCK_WAIT_S = 30  # for a row or for a table's metadata
@@ -78,22 +78,23 @@ class Session:
         if ca and not ca.is_file():
             raise WarehouseError(f"MYSQL_SSL_CA names {ca}, which is no file", hint="TLS is required when it is set")
         try:
-            self._connection = _Connection(
-                host=settings.mysql_host,
-                port=settings.mysql_port,
-                user=settings.mysql_user,
-                password=settings.mysql_password.get_secret_value(),
-                database=settings.mysql_database,
-                charset="utf8mb4",
-                local_infile=True,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=timeout_s,
-                write_timeout=timeout_s,
-                ssl_ca=str(ca) if ca else None,
-                ssl_verify_cert=True if ca else None,
-                ssl_verify_identity=True if ca else None,
-            )
+            with waiting_for(WarehouseError):
+                self._connection = _Connection(
+                    host=settings.mysql_host,
+                    port=settings.mysql_port,
+                    user=settings.mysql_user,
+                    password=settings.mysql_password.get_secret_value(),
+                    database=settings.mysql_database,
+                    charset="utf8mb4",
+                    local_infile=True,
+                    autocommit=True,
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    read_timeout=timeout_s,
+                    write_timeout=timeout_s,
+                    ssl_ca=str(ca) if ca else None,
+                    ssl_verify_cert=True if ca else None,
+                    ssl_verify_identity=True if ca else None,
+                )
         except pymysql.MySQLError as error:
             raise self._explained("connect", error, f" with the authorities in {ca}" if ca else "") from error
         except OSError as error:  # a CA file that is no certificate
@@ -131,14 +132,15 @@ class Session:
 
     def commit(self) -> None:
         """COMMIT. Raises pymysql.MySQLError as it is: whether it happened is for the caller to find out."""
-        self._connection.commit()
+        with waiting_for(WarehouseError):
+            self._connection.commit()
 
     @property
     def is_open(self) -> bool:
         """The connection was neither closed nor found dead."""
         return bool(self._connection.open)
 
-    def hurry(self, timeout_s: float) -> None:
+    def set_timeout(self, timeout_s: float) -> None:
         """Wait no longer than this for any further answer."""
         self._connection._read_timeout = self._connection._write_timeout = timeout_s  # type: ignore[attr-defined]
 
@@ -148,7 +150,7 @@ class Session:
 
     def _run(self, statement: str, values: Sequence[Any]) -> tuple[int, list[tuple[Any, ...]]]:
         try:
-            with self._connection.cursor() as cursor:
+            with waiting_for(WarehouseError), self._connection.cursor() as cursor:
                 touched = cursor.execute(statement, values or None)
                 return touched, list(cursor.fetchall())
         except pymysql.MySQLError as error:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.checksum.server import quoted, stored_hash
-from app.core.checksum.text import value_texts
-from app.core.schema import SNAPSHOT, Kind, Table
+from ..core.checksum.server import stored_hash
+from ..core.checksum.text import value_texts
+from ..core.identifiers import quoted
+from ..core.schema import SNAPSHOT, Kind, Table
 
 LINEAGE = (("changed_run_id", Kind.KEY), ("changed_at", Kind.TIME))
 """Columns of MySQL only, outside every checksum: the run that last changed the row, and when it began."""

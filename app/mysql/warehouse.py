@@ -15,15 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pymysql
 
-from app import __version__
-from app.core.checksum.digest import Content, with_hashes
-from app.core.model import LastRun, Merged, PartitionKey, Run, RunReport
-from app.core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
-from app.errors import LockHeld, WarehouseError
-from app.mysql import ddl as drift
-from app.mysql import sql
-from app.mysql.session import Session
-from app.settings import Settings
+from .. import __version__
+from ..core.checksum import server
+from ..core.checksum.digest import Checksum, with_hashes
+from ..core.identifiers import quoted
+from ..core.model import LastRun, Merged, PartitionKey, Run, RunState, RunSummary
+from ..core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
+from ..errors import LockHeld, WarehouseError
+from ..settings import Settings
+from . import ddl as drift
+from . import sql
+from .session import Session
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
@@ -86,12 +88,12 @@ class MysqlWarehouse:
         """
         changes = self._changes()
         for statement in changes.ddl:
-            if sql.quoted(sql.RUNS_TABLE) in statement:
+            if quoted(sql.RUNS_TABLE) in statement:
                 self._session.execute(statement)
         last_run = self.last_run()
         self.start(run)
         for statement in changes.ddl:
-            if sql.quoted(sql.RUNS_TABLE) not in statement:
+            if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
         return last_run, changes.ddl, changes.unknown
 
@@ -124,7 +126,7 @@ class MysqlWarehouse:
             names,
         ):
             is_view = kind != "BASE TABLE"
-            empty = is_view or not self._session.query(f"SELECT 1 FROM {sql.quoted(table)} LIMIT 1")
+            empty = is_view or not self._session.query(f"SELECT 1 FROM {quoted(table)} LIMIT 1")
             found_columns = tuple(columns.get(table, ()))
             result.append(drift.FoundTable(table, is_view, empty, tuple(keys.get(table, ())), found_columns))
         return result
@@ -157,9 +159,9 @@ class MysqlWarehouse:
                 return LastRun()
             raise
         if not newest or not merged:
-            return LastRun(newest[0][0] if newest else None)
+            return LastRun(RunState(newest[0][0]) if newest else None)
         run_id, source, *versions = merged[0]
-        return LastRun(newest[0][0], run_id, source, (versions[0], versions[1]))
+        return LastRun(RunState(newest[0][0]), run_id, source, (versions[0], versions[1]))
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs as `pipeline_runs` has them, newest first, texts of JSON as what they hold; times are UTC."""
@@ -172,7 +174,7 @@ class MysqlWarehouse:
 
     def _runs(self, which: str, value: Any) -> list[dict[str, Any]]:
         names = [name for name, _ in sql.RUNS_COLUMNS]
-        listed = ", ".join(map(sql.quoted, names))
+        listed = ", ".join(map(quoted, names))
         rows = self._query_if_there(f"SELECT {listed} FROM `pipeline_runs` {which}", [value])
         found = [dict(zip(names, row, strict=True)) for row in rows]
         for run in found:
@@ -182,11 +184,11 @@ class MysqlWarehouse:
                 run[name] = json.loads(run[name] or "{}")
         return found
 
-    def finish(self, report: RunReport) -> None:
+    def finish(self, report: RunSummary) -> None:
         """Write how the run ended; over a new connection when the run's own was lost."""
         if not self._session.is_open:
             self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
-        self._session.hurry(_FINISH_TIMEOUT_S)
+        self._session.set_timeout(_FINISH_TIMEOUT_S)
         rows = {
             table: {
                 "total": report.rows.get(table),
@@ -220,15 +222,15 @@ class MysqlWarehouse:
                 found[table.name, int(year)] = int(rows)
         return found
 
-    def contents(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Content]:
+    def checksums(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Checksum]:
         """Rows and digest of partitions, computed by the server from the values it holds."""
         years: dict[str, set[int]] = {}
         for table, year in keys:
             years.setdefault(table, set()).add(year)
         found = {}
         for name, wanted in years.items():
-            for year, rows, digest in self._query_if_there(sql.contents(TABLES[name], wanted)):
-                found[name, int(year)] = Content(int(rows), _text(digest))
+            for year, rows, digest in self._query_if_there(server.checksums(TABLES[name], wanted)):
+                found[name, int(year)] = Checksum(int(rows), _text(digest))
         return found
 
     def launch_ids(self) -> set[str]:
@@ -279,11 +281,11 @@ class MysqlWarehouse:
         not staged. An empty table has nothing to merge with: it is loaded as it is, in the transaction. Raises WarehouseError.
         """
         self.check_lock()
-        empty = [name for name in staged if not self._session.query(f"SELECT 1 FROM {sql.quoted(name)} LIMIT 1")]
+        empty = [name for name in staged if not self._session.query(f"SELECT 1 FROM {quoted(name)} LIMIT 1")]
         for name, parts in staged.items():
             if name not in empty:
                 table = TABLES[name]
-                self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {sql.quoted(sql.stage_name(table))}")
+                self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {quoted(sql.stage_name(table))}")
                 self._session.execute(sql.create_stage(table))
                 self._load(table, parts, sql.load_stage(table), [])
         self._session.execute("START TRANSACTION")
@@ -325,13 +327,13 @@ class MysqlWarehouse:
     def commit(self, run: Run) -> None:
         """Commit; when the answer is lost, look whether it happened before anything is said."""
         self.check_lock()
-        self._session.hurry(_COMMIT_TIMEOUT_S)
+        self._session.set_timeout(_COMMIT_TIMEOUT_S)
         try:
             self._session.commit()
         except pymysql.MySQLError as error:
             if not self._was_committed(run):
                 raise WarehouseError(f"COMMIT failed: {error}", hint="it was rolled back; run again") from error
-        self._session.hurry(self._settings.run_timeout_s)
+        self._session.set_timeout(self._settings.run_timeout_s)
 
     def _was_committed(self, run: Run) -> bool:
         self._session.close()
@@ -355,9 +357,9 @@ class OpenMerge:
         self.merged: dict[str, Merged] = {}
         self.committed = False
 
-    def contents(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Content]:
+    def checksums(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Checksum]:
         """Rows and digest of partitions as the transaction sees them."""
-        return self._warehouse.contents(keys)
+        return self._warehouse.checksums(keys)
 
     def counts(self) -> dict[PartitionKey, int]:
         """Rows by table and year as the transaction sees them."""

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from app.core.ports import Lake, Source, Warehouse
-from app.telemetry.stages import Telemetry
+from ..core.ports import Lake, Source, Warehouse
+from ..telemetry.stages import Telemetry
 
 
 @dataclass(frozen=True)
-class Edges:
+class Adapters:
     """The three systems that a run works with, and what it tells of itself."""
 
     source: Source

@@ -9,28 +9,28 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.model import Endpoint, LookupUse, Manifest, Rejected, Run
-from app.core.ports import Lake, Parser, Source
-from app.core.reconcile import Held, is_followed, is_source_change
-from app.core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
-from app.core.transform import transform
-from app.core.validate import validate
-from app.errors import StoresDisagree, some
-from app.pipeline import second_process as fork
-from app.pipeline.adapters import Edges
-from app.pipeline.history import _history, changes_of, launch_changes
-from app.pipeline.published import read_files
-from app.pipeline.spill import Snapshot
+from ..core.model import LookupUse, Manifest, Rejected, Response, Run
+from ..core.ports import Lake, Parser, Source
+from ..core.reconcile import CurrentState, is_followed, is_source_change
+from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
+from ..core.transform import transform
+from ..core.validate import validate
+from ..errors import StoresDisagree, some
+from .adapters import Adapters
+from .history import changes_of, history, launch_changes
+from .published import read_files
+from .second_process import in_parallel, is_worth_it
+from .spill import Spill
 
 _NAMED = 5  # rejects that are warned of one by one
 _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies
 
 
 @dataclass
-class Derived:
+class Candidate:
     """What the launches of one answer came to."""
 
-    snapshot: Snapshot
+    spill: Spill
     accepted: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     lookups: dict[str, LookupUse] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Derived:
 class _Part:
     """What the launches of some bodies came to."""
 
-    snapshot: Snapshot
+    spill: Spill
     records: int = 0
     places: list[tuple[int, str]] = field(default_factory=list)  # of all records with a readable id, and that id
     accepted: set[str] = field(default_factory=set)
@@ -59,7 +59,7 @@ class _Part:
 
     def add(self, other: "_Part") -> None:
         """Take up what the bodies after these came to; its places count from where these end."""
-        self.snapshot.take_up(other.snapshot)
+        self.spill.absorb(other.spill)
         self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
         self.accepted |= other.accepted
         self.rejected += [replace(reject, index=self.records + reject.index) for reject in other.rejected]
@@ -70,62 +70,64 @@ class _Part:
         self.records += other.records
 
 
-def derive(run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], held: Held, spool: Path, *, trusted: bool) -> Derived:
+def derive(
+    run: Run, adapters: Adapters, responses: Mapping[str, Response], current: CurrentState, spool: Path, *, trusted: bool
+) -> Candidate:
     """Validate and transform every launch, and add the last good rows of those that can't be used."""
-    tell = edges.telemetry
-    with tell.stage("validate") as counts:
+    telemetry = adapters.telemetry
+    with telemetry.stage("validate") as counts:
         superseded: set[int] = set()
-        derived, accepted, again = _read_launches(run, edges, endpoints, superseded, spool / "rows-1")
+        candidate, accepted, again = _read_launches(run, adapters, responses, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
-            launches = endpoints["launches"]
-            if not (launches.base or launches.archived or launches.progress):  # changes replace what they come on top of
-                tell.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
+            launches = responses["launches"]
+            if not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
+                telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
-            derived, accepted, _ = _read_launches(run, edges, endpoints, superseded, spool / "rows-2")
-        if not is_source_change(held, run):  # the tables hold one source, never a mixture
-            _retain(derived, accepted, edges, held, trusted=trusted)
-        derived.snapshot.close()
-        counts.update(accepted=derived.accepted, rejected=len(derived.rejected_launches), retained=len(derived.retained))
-    with tell.stage("history") as counts:
-        derived.snapshot.add(LAUNCH_CHANGES.name, _history(edges, held))
-        if is_followed(held, run):
-            news = launch_changes(run, changes_of(edges, held, derived.snapshot, LAUNCHES))
-            derived.snapshot.add(LAUNCH_CHANGES.name, news)
+            candidate, accepted, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
+        if not is_source_change(current, run):  # the tables hold one source, never a mixture
+            _retain(candidate, accepted, adapters, current, trusted=trusted)
+        candidate.spill.close()
+        counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches), retained=len(candidate.retained))
+    with telemetry.stage("history") as counts:
+        candidate.spill.add(LAUNCH_CHANGES.name, history(adapters, current))
+        if is_followed(current, run):
+            news = launch_changes(run, changes_of(adapters, current, candidate.spill, LAUNCHES))
+            candidate.spill.add(LAUNCH_CHANGES.name, news)
             counts["changes"] = news.num_rows
-        derived.snapshot.close()
-    for reject in derived.rejected[:_NAMED]:
+        candidate.spill.close()
+    for reject in candidate.rejected[:_NAMED]:
         where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
-        tell.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
-    if len(derived.rejected) > _NAMED:
-        tell.warn(f"{len(derived.rejected)} records rejected in all; each is in quarantine with its reason")
-    for kind, use in derived.lookups.items():
+        telemetry.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
+    if len(candidate.rejected) > _NAMED:
+        telemetry.warn(f"{len(candidate.rejected)} records rejected in all; each is in quarantine with its reason")
+    for kind, use in candidate.lookups.items():
         if use.known_ids < use.ids:
-            tell.warn(f"{kind}: {use.known_ids} of {use.ids} ids are known; facts of the others are null")
-    return derived
+            telemetry.warn(f"{kind}: {use.known_ids} of {use.ids} ids are known; facts of the others are null")
+    return candidate
 
 
 def _read_launches(
-    run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], skip: set[int], folder: Path
-) -> tuple[Derived, set[str], dict[int, str]]:
+    run: Run, adapters: Adapters, responses: Mapping[str, Response], skip: set[int], folder: Path
+) -> tuple[Candidate, set[str], dict[int, str]]:
     """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
-    parser, launches = edges.source.parser(endpoints), endpoints["launches"]
+    parser, launches = adapters.source.parser(responses), responses["launches"]
     half = len(launches.bodies) // 2
     size = (len(launches.bodies), sum(body.size for body in launches.bodies))
     # What comes on top of earlier bodies holds ids twice, and is read once more.
     is_large = launches.base is None and all(has >= least for has, least in zip(size, _WORTH_A_PROCESS, strict=True))
-    if is_large and not skip and fork.is_worth_it():
+    if is_large and not skip and is_worth_it():
         first, second = (replace(launches, bodies=bodies) for bodies in (launches.bodies[:half], launches.bodies[half:]))
 
         def read_second() -> _Part:
-            part = _read(run, edges.source, second, parser, skip, folder.with_name(f"{folder.name}-second"))
-            part.snapshot.close()
+            part = _read(run, adapters.source, second, parser, skip, folder.with_name(f"{folder.name}-second"))
+            part.spill.close()
             return part
 
-        with fork.beside(read_second) as other:
-            part = _read(run, edges.source, first, parser, skip, folder, edges.telemetry.progress)
+        with in_parallel(read_second) as other:
+            part = _read(run, adapters.source, first, parser, skip, folder, adapters.telemetry.progress)
             part.add(other())
     else:
-        part = _read(run, edges.source, launches, parser, skip, folder, edges.telemetry.progress)
+        part = _read(run, adapters.source, launches, parser, skip, folder, adapters.telemetry.progress)
     seen: dict[str, int] = {}
     earlier: dict[int, str] = {}
     for place, launch_id in part.places:
@@ -133,29 +135,29 @@ def _read_launches(
             earlier[seen[launch_id]] = launch_id
         seen[launch_id] = place
     if not earlier:
-        edges.telemetry.warn_if(sorted(part.unknown_fields), "fields that the contract does not know")
+        adapters.telemetry.warn_if(sorted(part.unknown_fields), "fields that the contract does not know")
         for note, times in sorted(part.notes.items()):
-            edges.telemetry.warn(f"{note} ({times} launches)")
-    derived = Derived(
-        part.snapshot,
+            adapters.telemetry.warn(f"{note} ({times} launches)")
+    candidate = Candidate(
+        part.spill,
         accepted=len(part.accepted),
         rejected=part.rejected + parser.rejected,
         lookups=_lookup_use(part.references),
         newest_launch_utc=part.newest_launch_utc,
     )
-    return derived, part.accepted, earlier
+    return candidate, part.accepted, earlier
 
 
 def _read(
     run: Run,
     source: Source,
-    launches: Endpoint,
+    launches: Response,
     parser: Parser,
     skip: set[int],
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> _Part:
-    part = _Part(Snapshot(folder))
+    part = _Part(Spill(folder))
     for batch in source.launches(launches):
         checked = validate(((i, raw) for i, raw in batch if i not in skip), parser)
         part.records += len(batch)
@@ -167,7 +169,7 @@ def _read(
         part.references.update(checked.references)
         tables = transform(checked.rows)
         for name, rows in tables.items():
-            part.snapshot.add(name, rows)
+            part.spill.add(name, rows)
         part.newest_launch_utc = _later(part.newest_launch_utc, _newest(tables["launches"], run.as_of))
         progress(f"{part.records} launches")
     return part
@@ -196,47 +198,47 @@ def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupU
     }
 
 
-def _retain(derived: Derived, accepted: set[str], edges: Edges, held: Held, *, trusted: bool) -> None:
+def _retain(candidate: Candidate, accepted: set[str], adapters: Adapters, current: CurrentState, *, trusted: bool) -> None:
     """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
-    rejects = derived.rejected_launches
+    rejects = candidate.rejected_launches
     wanted = {r.id for r in rejects if r.id} - accepted
     everything = any(r.id is None for r in rejects)
     if not wanted and not everything:
         return
-    in_mysql = edges.warehouse.launch_ids() - accepted
-    manifest = held.manifest
+    in_mysql = adapters.warehouse.launch_ids() - accepted
+    manifest = current.manifest
     in_lake: set[str] = set()
     if manifest is not None:
         files = [f for f in manifest.files if f.table == "launches"]
-        in_lake = {i for f in files for i in edges.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - accepted
+        in_lake = {i for f in files for i in adapters.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - accepted
     if everything:
         wanted |= in_mysql | in_lake
     # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
     # be ahead of the manifest, and the lake fills in what was altered there.
     if manifest is not None and trusted:
-        _add_from_lake(derived, edges.lake, manifest, wanted & in_lake)
-    _add_rows(derived, edges.warehouse.rows_of((wanted & in_mysql) - derived.retained))
+        _add_from_lake(candidate, adapters.lake, manifest, wanted & in_lake)
+    _add_rows(candidate, adapters.warehouse.rows_of((wanted & in_mysql) - candidate.retained))
     if manifest is not None:
-        _add_from_lake(derived, edges.lake, manifest, (wanted & in_lake) - derived.retained)
-    if lost := sorted((wanted & in_mysql) - derived.retained):
+        _add_from_lake(candidate, adapters.lake, manifest, (wanted & in_lake) - candidate.retained)
+    if lost := sorted((wanted & in_mysql) - candidate.retained):
         message = f"the last good rows of {some(lost)} were altered in MySQL, and the lake has none"
         raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
 
 
-def _add_from_lake(derived: Derived, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
+def _add_from_lake(candidate: Candidate, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
     if not ids:
         return
     found: dict[str, pa.Table] = {}
     for name, table in SNAPSHOT.items():
         whole = read_files(lake, table, [f for f in manifest.files if f.table == name])
         found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
-    _add_rows(derived, found)
+    _add_rows(candidate, found)
 
 
-def _add_rows(derived: Derived, rows: Mapping[str, pa.Table]) -> None:
+def _add_rows(candidate: Candidate, rows: Mapping[str, pa.Table]) -> None:
     for name, found in rows.items():
-        derived.snapshot.add(name, found)
-    derived.retained.update(rows["launches"]["launch_id"].to_pylist())
+        candidate.spill.add(name, found)
+    candidate.retained.update(rows["launches"]["launch_id"].to_pylist())
 
 
 def _newest(launches: pa.Table, now: datetime) -> datetime | None:

@@ -5,54 +5,53 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.checksum.digest import Content, row_hashes, with_hashes
-from app.core.diff import Difference, changed_columns, difference
-from app.core.model import Run
-from app.core.reconcile import Held, is_mysql_ahead
-from app.core.schema import LAUNCH_CHANGES, LAUNCHES, Table
-from app.core.transform import conform
-from app.pipeline.adapters import Edges
-from app.pipeline.history import launch_changes
-from app.pipeline.published import read_files
-from app.pipeline.spill import Snapshot
+from ..core.checksum.digest import Checksum, row_hashes, with_hashes
+from ..core.diff import Difference, changed_columns, difference
+from ..core.model import Run
+from ..core.reconcile import CurrentState, is_mysql_ahead
+from ..core.schema import LAUNCH_CHANGES, LAUNCHES, Table
+from ..core.transform import conform
+from .adapters import Adapters
+from .published import read_files
+from .spill import Spill
 
 
-def _history(edges: Edges, held: Held) -> pa.Table:
+def history(adapters: Adapters, current: CurrentState) -> pa.Table:
     """All rows of `launch_changes`: they only ever become more."""
     name = LAUNCH_CHANGES.name
-    if held.manifest:
-        rows = read_files(edges.lake, LAUNCH_CHANGES, [f for f in held.manifest.files if f.table == name])
+    if current.manifest:
+        rows = read_files(adapters.lake, LAUNCH_CHANGES, [f for f in current.manifest.files if f.table == name])
     else:  # the manifest was lost: nothing else knows of these rows when the database is new as well
-        listed = [stored for (table, _), stored in sorted(held.objects.items()) if table == name]
-        parts = [conform(LAUNCH_CHANGES, edges.lake.read(stored.key, None)) for stored in listed]
+        listed = [stored for (table, _), stored in sorted(current.objects.items()) if table == name]
+        parts = [conform(LAUNCH_CHANGES, adapters.lake.read(stored.key, None)) for stored in listed]
         rows = pa.concat_tables([LAUNCH_CHANGES.arrow.empty_table(), *parts])
-    if is_mysql_ahead(held):
-        in_mysql = edges.warehouse.rows_of_years(name, [year for table, year in held.rows if table == name])
+    if is_mysql_ahead(current):
+        in_mysql = adapters.warehouse.rows_of_years(name, [year for table, year in current.rows if table == name])
         sound = in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(LAUNCH_CHANGES, in_mysql)))
         return pa.concat_tables([rows, difference(LAUNCH_CHANGES, rows, sound).added])
     return rows
 
 
-def changes_of(edges: Edges, held: Held, snapshot: Snapshot, table: Table) -> Difference:
+def changes_of(adapters: Adapters, current: CurrentState, spill: Spill, table: Table) -> Difference:
     """What the snapshot changes in a table, against what the stores held last; only partitions that differ are read."""
-    new = {year: content for (name, year), content in snapshot.contents.items() if name == table.name}
-    files = {f.year: f for f in held.manifest.files if f.table == table.name} if held.manifest else {}
-    if is_mysql_ahead(held):
-        keys = [key for key in held.rows if key[0] == table.name]
-        old = {year: content for (_, year), content in edges.warehouse.contents(keys).items()}
+    new = {year: checksum for (name, year), checksum in spill.checksums.items() if name == table.name}
+    files = {f.year: f for f in current.manifest.files if f.table == table.name} if current.manifest else {}
+    if is_mysql_ahead(current):
+        keys = [key for key in current.rows if key[0] == table.name]
+        old = {year: checksum for (_, year), checksum in adapters.warehouse.checksums(keys).items()}
     else:
-        old = {year: Content(file.rows, file.digest) for year, file in files.items()}
+        old = {year: Checksum(file.rows, file.digest) for year, file in files.items()}
     parts = [(table.arrow.empty_table(), table.arrow.empty_table())]
     for year in sorted(old.keys() | new.keys()):
         if old.get(year) == new.get(year):
             continue
-        if is_mysql_ahead(held):
-            before = edges.warehouse.rows_of_years(table.name, [year])
+        if is_mysql_ahead(current):
+            before = adapters.warehouse.rows_of_years(table.name, [year])
         else:
-            before = read_files(edges.lake, table, [files[year]] if year in files else [])
+            before = read_files(adapters.lake, table, [files[year]] if year in files else [])
         # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
         seen = [pa.array([], pa.string())]
-        for after in snapshot.partition((table.name, year)) if year in new else ():
+        for after in spill.partition((table.name, year)) if year in new else ():
             parts.append((table.arrow.empty_table(), _without(after, before["row_hash"].combine_chunks())))
             seen.append(after["row_hash"].combine_chunks())
         parts.append((_without(before, pa.concat_arrays(seen)), table.arrow.empty_table()))

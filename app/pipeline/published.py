@@ -1,15 +1,16 @@
 """What is published, read back."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from app.core.model import Manifest, PartitionKey, WrittenFile
-from app.core.ports import Lake
-from app.core.schema import TABLES, Table
-from app.core.transform import conform
-from app.pipeline.published import workers
+from ..core.model import Manifest, PartitionKey, WrittenFile
+from ..core.ports import Lake
+from ..core.schema import TABLES, Table
+from ..core.transform import conform
+from ..errors import LakeError, waiting_for
 
 
 def published_rows(lake: Lake, manifest: Manifest, table: str, count: int) -> pa.Table:
@@ -21,7 +22,7 @@ def published_rows(lake: Lake, manifest: Manifest, table: str, count: int) -> pa
     return rows.slice(0, count)
 
 
-def _totals(rows: Mapping[PartitionKey, int]) -> dict[str, int]:
+def rows_by_table(rows: Mapping[PartitionKey, int]) -> dict[str, int]:
     return {table: sum(n for (name, _), n in rows.items() if name == table) for table in TABLES}
 
 
@@ -40,7 +41,8 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     """Threads for S3; when the run fails nobody waits for what they had still to do."""
     pool = ThreadPoolExecutor(_WORKERS)
     try:
-        yield pool
+        with waiting_for(LakeError):  # but for what MySQL is asked meanwhile
+            yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise

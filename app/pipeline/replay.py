@@ -6,35 +6,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.core.model import ArchivedEndpoint, Endpoint, Manifest
-from app.core.ports import Lake, Parser, Source
-from app.errors import LakeError
+from ..core.model import ArchivedResponse, Manifest, Response
+from ..core.ports import Lake, Parser, Source
+from ..errors import LakeError
 
 
 class ArchivedSource:
     """A source that answers with archived bodies; `copied`: they go into another archive, and count as new there."""
 
-    def __init__(self, source: Source, lake: Lake, endpoints: Mapping[str, ArchivedEndpoint], *, copied: bool) -> None:
+    def __init__(self, source: Source, lake: Lake, responses: Mapping[str, ArchivedResponse], *, copied: bool) -> None:
         self.name = source.name
         self.url = source.url
         self._source = source
         self._lake = lake
-        self._endpoints = endpoints
+        self._responses = responses
         self._copied = copied
 
-    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:  # noqa: ARG002
+    def extract(self, previous: Mapping[str, ArchivedResponse], spool: Path) -> Iterator[Response]:  # noqa: ARG002
         """Every endpoint's archived answer. Raises LakeError."""
-        for name, archived in self._endpoints.items():
-            whole = self._lake.restore(Endpoint(name, archived.etag, (), archived, progress=archived.progress), spool)
+        for name, archived in self._responses.items():
+            whole = self._lake.restore(Response(name, archived.etag, (), archived, watermark=archived.watermark), spool)
             yield replace(whole, archived=None) if self._copied else whole
 
-    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+    def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches."""
-        return self._source.launches(endpoint)
+        return self._source.launches(response)
 
-    def parser(self, endpoints: Mapping[str, Endpoint]) -> Parser:
+    def parser(self, responses: Mapping[str, Response]) -> Parser:
         """A parser that knows the look-ups."""
-        return self._source.parser(endpoints)
+        return self._source.parser(responses)
 
     def probe(self, now: datetime, spool: Path) -> str:
         """What the API itself says."""
@@ -59,7 +59,7 @@ def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] |
     base = lake.manifest(before) if before else None
     if base is None or base.source != source:
         raise LakeError(f"run {run_id} published nothing, and none before it did", hint="run the pipeline")
-    if any(endpoint.progress for endpoint in base.endpoints.values()):
+    if any(response.watermark for response in base.endpoints.values()):
         raise LakeError(f"run {run_id} published nothing and may have received changes only", hint=f"replay {base.run_id}")
     as_of = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return base.model_copy(update={"run_id": run_id, "as_of": as_of, "endpoints": {**base.endpoints, **received}})

@@ -8,11 +8,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from app import __version__
-from app.core.checksum.digest import Content
-from app.core.model import ArchivedEndpoint, Endpoint, LastRun, Manifest, PartitionKey, Pointer, Run, RunReport, WrittenFile
-from app.core.reconcile import (
-    Held,
+from .. import __version__
+from ..core.checksum.digest import Checksum
+from ..core.model import (
+    ArchivedResponse,
+    LastRun,
+    Manifest,
+    PartitionKey,
+    Pointer,
+    Response,
+    Run,
+    RunState,
+    RunSummary,
+    WrittenFile,
+)
+from ..core.reconcile import (
+    CurrentState,
     Limits,
     Plan,
     Received,
@@ -23,228 +34,232 @@ from app.core.reconcile import (
     is_trusted,
     reconcile,
 )
-from app.core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
-from app.errors import GateRefused, StoresDisagree, some
-from app.pipeline.adapters import Edges
-from app.pipeline.candidate import Derived, derive
-from app.pipeline.published import _totals, published_rows, workers
-from app.telemetry.stages import Telemetry
+from ..core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from ..errors import GateRefused, StoresDisagree, some
+from ..telemetry.stages import Telemetry
+from .adapters import Adapters
+from .candidate import Candidate, derive
+from .published import published_rows, rows_by_table, workers
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
 
-ReadBack = tuple[WrittenFile, Content]
+ReadBack = tuple[WrittenFile, Checksum]
 """A file that was put, and what it holds by its values."""
 
 
-def run(run: Run, edges: Edges, limits: Limits, stale_after_days: int, spool: Path, report: RunReport) -> Head:
-    """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the report as it goes.
+def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spool: Path, summary: RunSummary) -> Head:
+    """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the summary as it goes.
 
     Returns the rows for whoever shows them. Raises PipelineError; whatever it is, both stores hold what they held before, or
     the next run repairs what this one began.
     """
-    warehouse, lake, tell = edges.warehouse, edges.lake, edges.telemetry
-    with tell.stage("lock"):
+    warehouse, lake, telemetry = adapters.warehouse, adapters.lake, adapters.telemetry
+    with telemetry.stage("lock"):
         warehouse.lock()
-    with tell.stage("prepare"):
-        last_run, report.ddl, unknown_columns = warehouse.prepare(run)
-        tell.warn_if(unknown_columns, "columns that the schema does not know are left alone")
-    pointer, held = look(edges, last_run)
+    with telemetry.stage("prepare"):
+        last_run, summary.ddl, unknown_columns = warehouse.prepare(run)
+        telemetry.warn_if(unknown_columns, "columns that the schema does not know are left alone")
+    pointer, current = look(adapters, last_run)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
-    trusted = is_trusted(held, run, edges.source.url) and not report.ddl
-    endpoints = extract(edges, held.manifest if trusted else None, spool)
-    if trusted and is_intact(held) and held.manifest and is_known(endpoints, held.manifest):
-        report.rows = _totals({key: f.rows for key, f in held.manifest.by_partition().items()})
-        report.newest_launch_utc = held.manifest.newest_launch_utc
-        report.rejected, report.retained = held.manifest.rejected, len(held.manifest.retained_ids)
-        if report.rejected:
-            tell.warn(f"{report.rejected} launches are still rejected, {report.retained} keep their last good rows")
-        report.stores_equal = True  # as far as counts and ETags tell; `verify` proves contents
-        report.state = "unchanged"
-        _warn_if_stale(report, run, stale_after_days, tell)
-        warehouse.finish(report)
-        return functools.partial(published_rows, lake, held.manifest)
-    with tell.stage("archive") as counts:
-        archived, endpoints = archive(run, edges, endpoints, spool)
+    trusted = is_trusted(current, run, adapters.source.url) and not summary.ddl
+    responses = extract(adapters, current.manifest if trusted else None, spool)
+    if trusted and is_intact(current) and current.manifest and is_known(responses, current.manifest):
+        summary.rows = rows_by_table({key: f.rows for key, f in current.manifest.by_partition().items()})
+        summary.newest_launch_utc = current.manifest.newest_launch_utc
+        summary.rejected, summary.retained = current.manifest.rejected, len(current.manifest.retained_ids)
+        if summary.rejected:
+            telemetry.warn(f"{summary.rejected} launches are still rejected, {summary.retained} keep their last good rows")
+        summary.stores_equal = True  # as far as counts and ETags tell; `verify` proves contents
+        summary.state = RunState.UNCHANGED
+        _warn_if_stale(summary, run, stale_after_days, telemetry)
+        warehouse.finish(summary)
+        return functools.partial(published_rows, lake, current.manifest)
+    with telemetry.stage("archive") as counts:
+        archived, responses = archive(run, adapters, responses, spool)
         counts["objects"] = sum(len(a.objects) for a in archived.values())
-    derived = derive(run, edges, endpoints, held, spool, trusted=trusted)
-    _fill(report, derived)
-    _warn_if_stale(report, run, stale_after_days, tell)
-    if derived.rejected:
-        with tell.stage("quarantine") as counts:
-            counts["key"] = lake.quarantine(run, derived.rejected)
-    with tell.stage("reconcile") as counts:
-        if refused := refusals(run, derived, held, limits):
+    candidate = derive(run, adapters, responses, current, spool, trusted=trusted)
+    fill(summary, candidate)
+    _warn_if_stale(summary, run, stale_after_days, telemetry)
+    if candidate.rejected:
+        with telemetry.stage("quarantine") as counts:
+            counts["key"] = lake.quarantine(run, candidate.rejected)
+    with telemetry.stage("reconcile") as counts:
+        if refused := refusals(run, candidate, current, limits):
             raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
-        plan = decide(edges, derived, held, trusted=trusted)
+        plan = make_plan(adapters, candidate, current, trusted=trusted)
         counts.update(load=len(plan.load), put=len(plan.put), delete=len(plan.delete))
-    files = publish(run, edges, derived, plan, held, report)
-    with tell.stage("manifest"):
+    files = publish(run, adapters, candidate, plan, current, summary)
+    with telemetry.stage("manifest"):
         for stored in plan.delete.values():
             lake.delete(stored)
-        report.files_deleted = len(plan.delete)
+        summary.files_deleted = len(plan.delete)
         manifest = Manifest(
             run_id=run.id,
             published_at=datetime.now(UTC),
             source=run.source,
-            source_url=edges.source.url,
+            source_url=adapters.source.url,
             app_version=__version__,
             schema_version=SCHEMA_VERSION,
             transform_version=TRANSFORM_VERSION,
             endpoints=archived,
             files=[files[key] for key in sorted(files)],
-            rejected=len(derived.rejected_launches),
-            retained_ids=sorted(derived.retained),
-            lookups=derived.lookups,
-            newest_launch_utc=derived.newest_launch_utc,
+            rejected=len(candidate.rejected_launches),
+            retained_ids=sorted(candidate.retained),
+            lookups=candidate.lookups,
+            newest_launch_utc=candidate.newest_launch_utc,
             as_of=run.as_of,
             replayed_run_id=run.replayed_run_id,
         )
         lake.publish(manifest, pointer)
-    report.state = "published"
-    warehouse.finish(report)
-    return derived.snapshot.head
+    summary.state = RunState.PUBLISHED
+    warehouse.finish(summary)
+    return candidate.spill.head
 
 
-def look(edges: Edges, last_run: LastRun) -> tuple[Pointer, Held]:
+def look(adapters: Adapters, last_run: LastRun) -> tuple[Pointer, CurrentState]:
     """What both stores hold before anything is done."""
-    with edges.telemetry.stage("look") as counts:
-        pointer = edges.lake.latest()
-        objects = edges.lake.partitions()
-        rows = edges.warehouse.counts()
+    with adapters.telemetry.stage("look") as counts:
+        pointer = adapters.lake.latest()
+        objects = adapters.lake.partitions()
+        rows = adapters.warehouse.counts()
         counts.update(partitions=len(objects), rows=sum(rows.values()))
-        edges.telemetry.warn_if(edges.lake.strays, "objects that are not this pipeline's lie among the partitions")
-    return pointer, Held(pointer.manifest, objects, rows, last_run)
+        adapters.telemetry.warn_if(
+            adapters.lake.unexpected_objects, "objects that are not this pipeline's lie among the partitions"
+        )
+    return pointer, CurrentState(pointer.manifest, objects, rows, last_run)
 
 
-def extract(edges: Edges, manifest: Manifest | None, spool: Path) -> dict[str, Endpoint]:
+def extract(adapters: Adapters, manifest: Manifest | None, spool: Path) -> dict[str, Response]:
     """Every endpoint of the source, once."""
-    with edges.telemetry.stage("extract") as counts:
-        endpoints = {}
-        for endpoint in edges.source.extract(manifest.endpoints if manifest else {}, spool):
-            endpoints[endpoint.name] = endpoint
-            edges.telemetry.progress(endpoint.name)
-        counts["bytes"] = sum(body.size for e in endpoints.values() for body in e.bodies)
-        counts["unchanged_endpoints"] = sum(e.archived is not None for e in endpoints.values())
-        counts["changes_only"] = sum(e.base is not None for e in endpoints.values())
-    return endpoints
+    with adapters.telemetry.stage("extract") as counts:
+        responses = {}
+        for response in adapters.source.extract(manifest.endpoints if manifest else {}, spool):
+            responses[response.name] = response
+            adapters.telemetry.progress(response.name)
+        counts["bytes"] = sum(body.size for e in responses.values() for body in e.bodies)
+        counts["unchanged_endpoints"] = sum(e.archived is not None for e in responses.values())
+        counts["changes_only"] = sum(e.base is not None for e in responses.values())
+    return responses
 
 
-def is_known(endpoints: Mapping[str, Endpoint], manifest: Manifest) -> bool:
+def is_known(responses: Mapping[str, Response], manifest: Manifest) -> bool:
     """Whether every endpoint answered what the manifest's snapshot was made of."""
     before = manifest.endpoints
-    return endpoints.keys() == before.keys() and all(
-        e.archived is not None and e.archived.objects == before[name].objects for name, e in endpoints.items()
+    return responses.keys() == before.keys() and all(
+        e.archived is not None and e.archived.objects == before[name].objects for name, e in responses.items()
     )
 
 
 def archive(
-    run: Run, edges: Edges, endpoints: Mapping[str, Endpoint], spool: Path
-) -> tuple[dict[str, ArchivedEndpoint], dict[str, Endpoint]]:
+    run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path
+) -> tuple[dict[str, ArchivedResponse], dict[str, Response]]:
     """Keep what came, fetch back what did not come because it was not modified or not asked for."""
     with workers() as pool:
         kept = {
-            name: [pool.submit(edges.lake.archive, run, name, number, body) for number, body in enumerate(endpoint.new_bodies, 1)]
-            for name, endpoint in endpoints.items()
+            name: [
+                pool.submit(adapters.lake.archive, run, name, number, body) for number, body in enumerate(response.new_bodies, 1)
+            ]
+            for name, response in responses.items()
         }
-        whole = _whole(edges, pool, endpoints, spool)
-        return {name: endpoints[name].kept([future.result() for future in futures]) for name, futures in kept.items()}, whole
+        whole = complete(adapters, pool, responses, spool)
+        return {name: responses[name].kept([future.result() for future in futures]) for name, futures in kept.items()}, whole
 
 
-def _whole(edges: Edges, pool: ThreadPoolExecutor, endpoints: Mapping[str, Endpoint], spool: Path) -> dict[str, Endpoint]:
+def complete(adapters: Adapters, pool: ThreadPoolExecutor, responses: Mapping[str, Response], spool: Path) -> dict[str, Response]:
     """All endpoints with their bodies, those from the archive too."""
     restored = {
-        name: pool.submit(edges.lake.restore, endpoint, spool)
-        for name, endpoint in endpoints.items()
-        if endpoint.base or (endpoint.archived and not endpoint.bodies)
+        name: pool.submit(adapters.lake.restore, response, spool)
+        for name, response in responses.items()
+        if response.base or (response.archived and not response.bodies)
     }
-    return {**endpoints, **{name: future.result() for name, future in restored.items()}}
+    return {**responses, **{name: future.result() for name, future in restored.items()}}
 
 
-def refusals(run: Run, derived: Derived, held: Held, limits: Limits) -> list[str]:
+def refusals(run: Run, candidate: Candidate, current: CurrentState, limits: Limits) -> list[str]:
     """Why the gate does not let the snapshot pass, if so."""
-    received = Received(derived.snapshot.contents, derived.accepted, len(derived.rejected_launches), derived.lookups)
-    return gate(received, held, run, limits)
+    received = Received(candidate.spill.checksums, candidate.accepted, len(candidate.rejected_launches), candidate.lookups)
+    return gate(received, current, run, limits)
 
 
-def decide(edges: Edges, derived: Derived, held: Held, *, trusted: bool, readable: bool = True) -> Plan:
+def make_plan(adapters: Adapters, candidate: Candidate, current: CurrentState, *, trusted: bool, readable: bool = True) -> Plan:
     """What to write; `readable`: MySQL's tables have all columns."""
-    wanted = derived.snapshot.contents
+    wanted = candidate.spill.checksums
     if not readable:
-        in_mysql = {key: Content(rows, "differs") for key, rows in held.rows.items()}
-    elif trusted and not derived.retained:  # what is retained may be so because MySQL was altered
-        in_mysql = believed_in_mysql(held)
+        in_mysql = {key: Checksum(rows, "differs") for key, rows in current.rows.items()}
+    elif trusted and not candidate.retained:  # what is retained may be so because MySQL was altered
+        in_mysql = believed_in_mysql(current)
     else:
-        in_mysql = edges.warehouse.contents(held.rows)
-    manifest = held.manifest
+        in_mysql = adapters.warehouse.checksums(current.rows)
+    manifest = current.manifest
     rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (
         SCHEMA_VERSION,
         TRANSFORM_VERSION,
     )
-    return reconcile(wanted, held, in_mysql, rewrite=rewrite)
+    return reconcile(wanted, current, in_mysql, rewrite=rewrite)
 
 
 def publish(
-    run: Run, edges: Edges, derived: Derived, plan: Plan, held: Held, report: RunReport
+    run: Run, adapters: Adapters, candidate: Candidate, plan: Plan, current: CurrentState, summary: RunSummary
 ) -> dict[PartitionKey, WrittenFile]:
     """Merge and put side by side, read both back, commit only what is equal; every partition's file as the manifest names it."""
-    wanted = derived.snapshot.contents
-    kept = held.manifest.by_partition() if held.manifest else {}
+    wanted = candidate.spill.checksums
+    kept = current.manifest.by_partition() if current.manifest else {}
 
     def rows_to_load(name: str) -> Iterator[pa.Table]:
-        return (rows for key in sorted(plan.load) if key[0] == name for rows in derived.snapshot.partition(key))
+        return (rows for key in sorted(plan.load) if key[0] == name for rows in candidate.spill.partition(key))
 
     def put(key: PartitionKey) -> ReadBack:
-        file = edges.lake.write(run, key, derived.snapshot.partition(key), wanted[key], held.objects.get(key))
-        return file, edges.lake.content(file)
+        file = adapters.lake.write(run, key, candidate.spill.partition(key), wanted[key], current.objects.get(key))
+        return file, adapters.lake.checksum(file)
 
     staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
     with workers() as pool:
-        reading = {key: pool.submit(edges.lake.content, kept[key]) for key in plan.load.difference(plan.put)}
+        reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
         gaining = [pool.submit(put, key) for key in plan.gaining]
-        with edges.telemetry.stage("merge") as counts, edges.warehouse.merge(run, staged, plan.scope) as merge:
-            report.merged = dict(merge.merged)
+        with adapters.telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope) as merge:
+            summary.merged = dict(merge.merged)
             counts.update({name: vars(merged) for name, merged in merge.merged.items()})
-            with edges.telemetry.stage("put") as counted:
-                stored = _results(gaining, edges.telemetry)
+            with adapters.telemetry.stage("put") as counted:
+                stored = _results(gaining, adapters.telemetry)
                 # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
                 losing = [pool.submit(put, key) for key in plan.put if key not in stored]
-                stored |= _results(losing, edges.telemetry)
-                report.files_written = len(stored)
+                stored |= _results(losing, adapters.telemetry)
+                summary.files_written = len(stored)
                 counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
-            with edges.telemetry.stage("prove") as proven:
-                in_mysql = merge.contents(plan.touched)
-                in_s3 = {key: content for key, (_, content) in stored.items()}
+            with adapters.telemetry.stage("prove") as proven:
+                in_mysql = merge.checksums(plan.touched)
+                in_s3 = {key: checksum for key, (_, checksum) in stored.items()}
                 in_s3 |= {key: future.result() for key, future in reading.items()}
                 if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
-                    report.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
+                    summary.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
                     raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
-                report.stores_equal = True
+                summary.stores_equal = True
                 proven["partitions"] = len(plan.touched)
-            with edges.telemetry.stage("commit"), edges.telemetry.uninterrupted():
+            with adapters.telemetry.stage("commit"), adapters.telemetry.uninterrupted():
                 merge.commit()
-                report.state = "merged"
+                summary.state = RunState.MERGED
     return {key: stored[key][0] if key in stored else kept[key] for key in wanted}
 
 
-def _results(writing: list["Future[ReadBack]"], tell: Telemetry) -> dict[PartitionKey, ReadBack]:
+def _results(writing: list["Future[ReadBack]"], telemetry: Telemetry) -> dict[PartitionKey, ReadBack]:
     written = {}
     for future in writing:
-        file, content = future.result()
-        written[file.table, file.year] = file, content
-        tell.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
+        file, checksum = future.result()
+        written[file.table, file.year] = file, checksum
+        telemetry.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
     return written
 
 
-def _fill(report: RunReport, derived: Derived) -> None:
-    report.rows = _totals({key: content.rows for key, content in derived.snapshot.contents.items()})
-    report.rejected = len(derived.rejected_launches)
-    report.retained = len(derived.retained)
-    report.newest_launch_utc = derived.newest_launch_utc
+def fill(summary: RunSummary, candidate: Candidate) -> None:
+    summary.rows = rows_by_table({key: checksum.rows for key, checksum in candidate.spill.checksums.items()})
+    summary.rejected = len(candidate.rejected_launches)
+    summary.retained = len(candidate.retained)
+    summary.newest_launch_utc = candidate.newest_launch_utc
 
 
-def _warn_if_stale(report: RunReport, run: Run, stale_after_days: int, tell: Telemetry) -> None:
-    newest = report.newest_launch_utc
+def _warn_if_stale(summary: RunSummary, run: Run, stale_after_days: int, telemetry: Telemetry) -> None:
+    newest = summary.newest_launch_utc
     if newest and (run.as_of - newest).days > stale_after_days:
         age = (run.as_of - newest).days
-        tell.warn(f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}")
+        telemetry.warn(f"the newest past launch is {age} days old ({newest:%Y-%m-%d}), over STALE_AFTER_DAYS {stale_after_days}")

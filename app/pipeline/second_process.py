@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from app.errors import PipelineError
+from ..errors import PipelineError
 
 _Result = TypeVar("_Result")
 _HELD = {signal.SIGTERM, signal.SIGINT, signal.SIGALRM}
@@ -24,7 +24,7 @@ def is_worth_it() -> bool:
 
 
 @contextlib.contextmanager
-def beside(work: Callable[[], _Result]) -> Iterator[Callable[[], _Result]]:
+def in_parallel(work: Callable[[], _Result]) -> Iterator[Callable[[], _Result]]:
     """Do `work` in another process meanwhile; what is yielded waits for its result, or raises what `work` raised.
 
     The other process never outlives the block, or, when this one is killed, its own work. Where no process can be made, the work

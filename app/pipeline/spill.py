@@ -7,19 +7,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.checksum.digest import EMPTY, Content, add_hashes, both
-from app.core.model import PartitionKey
-from app.core.schema import TABLES
+from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
+from ..core.model import PartitionKey
+from ..core.schema import TABLES
 
 _ROWS_A_PART = 5_000
 
 
-class Snapshot:
+class Spill:
     """The canonical rows by table and launch year; written once, then read partition by partition."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        self.contents: dict[PartitionKey, Content] = {}
+        self.checksums: dict[PartitionKey, Checksum] = {}
         self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
         self._writers: dict[str, pa.RecordBatchFileWriter] = {}
         self.batches: dict[PartitionKey, list[tuple[Path, int]]] = {}  # which batches of which files are a partition's
@@ -40,12 +40,12 @@ class Snapshot:
                 self._writers[table].write_batch(of_year)
                 self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
                 self._written[table] += 1
-                self.contents[key] = add_hashes(self.contents.get(key, EMPTY), of_year.column("row_hash").to_pylist())
+                self.checksums[key] = add_hashes(self.checksums.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
-    def take_up(self, other: "Snapshot") -> None:
-        """Add all rows of a closed snapshot, which stay in its files."""
-        for key, content in other.contents.items():
-            self.contents[key] = both(self.contents.get(key, EMPTY), content)
+    def absorb(self, other: "Spill") -> None:
+        """Add all rows of a closed spill, which stay in its files."""
+        for key, checksum in other.checksums.items():
+            self.checksums[key] = combined(self.checksums.get(key, EMPTY), checksum)
             self.batches.setdefault(key, []).extend(other.batches[key])
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class Snapshot:
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
-        return sum(content.rows for (name, _), content in self.contents.items() if name == table)
+        return sum(checksum.rows for (name, _), checksum in self.checksums.items() if name == table)
 
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
@@ -69,7 +69,7 @@ class Snapshot:
 
     def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
         """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
-        rows = self.contents[key].rows
+        rows = self.checksums[key].rows
         bounds: list[str | None] = []
         if rows > _ROWS_A_PART:
             # Each is copied by itself: as a part of its batch it would keep all of that in memory.
@@ -88,7 +88,7 @@ class Snapshot:
     def head(self, table: str, count: int) -> pa.Table:
         """The first rows of a table, by year and key."""
         found: list[pa.Table] = []
-        for key in sorted(k for k in self.contents if k[0] == table):
+        for key in sorted(k for k in self.checksums if k[0] == table):
             if sum(part.num_rows for part in found) >= count:
                 break
             found += self.partition(key)

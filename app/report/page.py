@@ -1,6 +1,6 @@
 """The report: one HTML page that needs nothing beside it, from one published snapshot and the last runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
 from statistics import median
@@ -9,16 +9,17 @@ from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 
-from app.core.model import Manifest
-from app.report import charts
-from app.report import stats as figures
-from app.report.format import age, date, minute, percent, span
-from app.report.html import Child, details, document, mark, section, table, tag, unbroken
-from app.report.stats import Move
+from ..core.model import Manifest, RunState
+from . import charts
+from . import stats as figures
+from .format import age, date, minute, percent, span
+from .html import Child, details, document, mark, section, table, tag, unbroken
+from .stats import Move
 
 _MOVES_SHOWN = 20
 _KG_PER_T = 1000
 _COARSE = ("half", "quarter", "year", "month")
+_VERDICTS = {state: "good" for state in RunState if state.is_good} | {RunState.FAILED: "bad"}
 _OUTCOMES = {
     "success": ("success", "--good"),
     "partial_failure": ("partial failure", "--warn"),
@@ -33,11 +34,15 @@ _MOVES = {
     "earlier": ("earlier", "--c1"),
     "precision": ("precision changed", "--faint"),
 }
-_GOOD_STATES = {"published": "good", "unchanged": "good", "failed": "bad"}
 
 
 def report(
-    manifest: Manifest, tables: Mapping[str, pa.Table], runs: Sequence[Mapping[str, Any]], now: datetime, stale_days: int
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    runs: Sequence[Mapping[str, Any]],
+    now: datetime,
+    stale_days: int,
+    never_filled: Mapping[str, Collection[str]],
 ) -> str:
     """The page; `runs` are newest first, as `pipeline_runs` has them."""
     launches = tables["launches"]
@@ -62,11 +67,11 @@ def report(
             _landings(launches, tables["launch_cores"]),
             _moves(launches, tables["launch_changes"], manifest.as_of),
             _masses(launches, tables["launch_payloads"]),
-            _quality(manifest, tables, since, stale_days, is_stale=is_stale),
+            _quality(manifest, tables, since, stale_days, never_filled, is_stale=is_stale),
             _runs(runs),
         ),
     ]
-    return document("SpaceX launches", files("app").joinpath("report.css").read_text(encoding="utf-8"), body)
+    return document("SpaceX launches", files(__package__).joinpath("report.css").read_text(encoding="utf-8"), body)
 
 
 def _tiles(manifest: Manifest, tables: Mapping[str, pa.Table], since: timedelta | None, *, is_stale: bool) -> ET.Element:
@@ -189,7 +194,13 @@ def _move(move: Move) -> tuple[Child, ...]:
 
 
 def _quality(
-    manifest: Manifest, tables: Mapping[str, pa.Table], since: timedelta | None, stale_days: int, *, is_stale: bool
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    since: timedelta | None,
+    stale_days: int,
+    never_filled: Mapping[str, Collection[str]],
+    *,
+    is_stale: bool,
 ) -> ET.Element:
     newest = f"{minute(manifest.newest_launch_utc)} UTC" if manifest.newest_launch_utc else "none"
     freshness = f"{age(since)} old, {'more' if is_stale else 'not more'} than {stale_days} days"
@@ -227,12 +238,12 @@ def _quality(
         "What the published snapshot lacks. A null is what the source did not say.",
         table("quality", ("measure", "found", "verdict", "note"), facts, texts=4),
         tag("h3", "Nulls by column"),
-        *(_nulls(name, rows, manifest.source) for name, rows in tables.items()),
+        *(_nulls(name, rows, never_filled.get(name, ())) for name, rows in tables.items()),
     )
 
 
-def _nulls(name: str, rows: pa.Table, source: str) -> ET.Element:
-    found = figures.nulls(name, rows, source)
+def _nulls(name: str, rows: pa.Table, never_filled: Collection[str]) -> ET.Element:
+    found = figures.nulls(rows, never_filled)
     count, columns = rows.num_rows, rows.num_columns
     summary = f"{count:,} rows; {columns - len(found)} of {columns} columns have no nulls"
     if not count:
@@ -276,7 +287,7 @@ def _run(run: Mapping[str, Any]) -> tuple[Child, ...]:
     error = tag("div", run["error"], class_="error") if run["error"] else None
     return (
         tag("span", tag("code", run["run_id"]), error),
-        mark(run["state"], _GOOD_STATES.get(run["state"], "warn")),
+        mark(run["state"], _VERDICTS.get(run["state"], "warn")),
         unbroken(minute(run["started_at"])),
         f"{took.total_seconds():.1f}" if took else "",
         "" if launches is None else f"{launches:,}",

@@ -1,14 +1,12 @@
 """The numbers of a report, from the tables as published: counted here, shown elsewhere."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-
-from app.core.schema import NOT_TOLD
 
 OUTCOMES = ("success", "partial_failure", "failure", "in_flight", "unknown", "upcoming")
 OTHER_ORBITS = "other or unknown"
@@ -142,10 +140,9 @@ def moves(launches: pa.Table, changes: pa.Table) -> list[Move]:
     return found[::-1]
 
 
-def nulls(name: str, rows: pa.Table, source: str) -> list[Nulls]:
+def nulls(rows: pa.Table, never_filled: Collection[str]) -> list[Nulls]:
     """The columns of a table that have nulls, those with most first."""
-    untold = NOT_TOLD.get(source, {}).get(name, ())
-    found = [Nulls(column, rows[column].null_count, column in untold) for column in rows.column_names]
+    found = [Nulls(column, rows[column].null_count, column in never_filled) for column in rows.column_names]
     return sorted((one for one in found if one.nulls), key=lambda one: (one.untold, -one.nulls, one.column))
 
 

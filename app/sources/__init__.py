@@ -1,6 +1,6 @@
-"""One module per API: its endpoints and its mapping to the canonical rows.
+"""One module or package an API: its endpoints, its mapping to the canonical rows, and what it leaves out.
 
-`SOURCE` names the module, which has a function `make`: one file is a whole source (docs/adding-a-source.md).
+`SOURCE` names the module, which has a function `make`, and may have `NOT_KEPT` and `NEVER_FILLED` (docs/adding-a-source.md).
 """
 
 import importlib
@@ -9,8 +9,8 @@ import pkgutil
 from collections.abc import Callable
 from types import ModuleType
 
-from app.core.ports import Source
-from app.settings import Settings
+from ..core.ports import Source
+from ..settings import Settings
 
 Warn = Callable[[str], None]
 """Tells a person what should be known though the run goes on."""
@@ -32,6 +32,16 @@ def is_source(name: str) -> bool:
 def known() -> list[str]:
     """The names of all sources."""
     return [module.name for module in pkgutil.iter_modules(__path__) if is_source(module.name)]
+
+
+def not_kept(name: str) -> dict[str, str]:
+    """Fields of a source that have no column, and why."""
+    return dict(getattr(_module(name), "NOT_KEPT", {}))
+
+
+def never_filled(name: str) -> dict[str, tuple[str, ...]]:
+    """Columns that a source never fills, by table. `name` is the module's, or that of a run's source: `launch_library-88`."""
+    return dict(getattr(_module(name.partition("-")[0]), "NEVER_FILLED", {}))
 
 
 def _module(name: str) -> ModuleType | None:

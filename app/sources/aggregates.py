@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from app.core.fields import Unfit, as_json_array
-from app.core.model import Checked, Row
+from ..core.fields import InvalidField, as_json_array
+from ..core.model import Checked, Row
 
 
 class Record(BaseModel):
@@ -77,4 +77,4 @@ def _sum(values: list[float]) -> float | None:
     try:
         return fsum(values) if values else None
     except OverflowError:
-        raise Unfit("payloads", values, "the sum of the masses is no finite number") from None
+        raise InvalidField("payloads", values, "the sum of the masses is no finite number") from None

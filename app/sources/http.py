@@ -18,9 +18,9 @@ import requests
 import tenacity
 import urllib3
 
-from app import __version__
-from app.core.model import Body
-from app.errors import SourceError
+from .. import __version__
+from ..core.model import Body
+from ..errors import SourceError, waiting_for
 
 ATTEMPTS = 4
 CONNECT_TIMEOUT_S = 5.0
@@ -104,7 +104,8 @@ class HttpClient:
             reraise=True,
         )
         try:
-            return retrying(attempt)
+            with waiting_for(SourceError):
+                return retrying(attempt)
         except _TransientError as error:
             tried = retrying.statistics.get("attempt_number", ATTEMPTS)
             raise SourceError(f"{url}: {error}", hint=f"gave up after {tried} attempts") from error

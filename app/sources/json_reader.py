@@ -8,8 +8,8 @@ from typing import Any, TextIO
 
 from pydantic_core import from_json
 
-from app.core.model import Endpoint, Unreadable
-from app.errors import SourceError
+from ..core.model import Response, UnreadableRecord
+from ..errors import SourceError
 
 _CHUNK_CHARS = 1 << 20
 _HINT = "what was sent is kept in the raw archive"
@@ -18,14 +18,14 @@ _LISTS = ("docs", "results")  # what APIs call the list in a page
 _decoder = json.JSONDecoder()
 
 
-def read_records(endpoint: Endpoint, batch_size: int) -> Iterator[list[tuple[int, Any]]]:
+def read_records(response: Response, batch_size: int) -> Iterator[list[tuple[int, Any]]]:
     """An endpoint's records in batches, each with its place in the whole answer.
 
     A body is either one JSON array or one page, an object that holds the array (`read_page`). Raises SourceError when it is
-    neither, or no JSON in UTF-8. A record beyond Python's limits comes as `Unreadable`.
+    neither, or no JSON in UTF-8. A record beyond Python's limits comes as `UnreadableRecord`.
     """
     batch: list[tuple[int, Any]] = []
-    for numbered in enumerate(_all_records(endpoint)):
+    for numbered in enumerate(_all_records(response)):
         batch.append(numbered)
         if len(batch) == batch_size:
             yield batch
@@ -34,8 +34,8 @@ def read_records(endpoint: Endpoint, batch_size: int) -> Iterator[list[tuple[int
         yield batch
 
 
-def _all_records(endpoint: Endpoint) -> Iterator[Any]:
-    for body in endpoint.bodies:
+def _all_records(response: Response) -> Iterator[Any]:
+    for body in response.bodies:
         try:
             with body.path.open(encoding="utf-8-sig", newline="") as file:
                 if _is_page(body.path):
@@ -43,18 +43,18 @@ def _all_records(endpoint: Endpoint) -> Iterator[Any]:
                 else:
                     yield from _elements(file)
         except UnicodeDecodeError as error:
-            message = f"{endpoint.name}: the answer is not UTF-8 text ({error.reason} at byte {error.start})"
+            message = f"{response.name}: the answer is not UTF-8 text ({error.reason} at byte {error.start})"
             raise SourceError(message, hint=_HINT) from error
         except json.JSONDecodeError as error:
             near = error.doc[error.pos : error.pos + 40]
-            message = f"{endpoint.name}: the answer is not valid JSON ({error.msg} near {near!r})"
+            message = f"{response.name}: the answer is not valid JSON ({error.msg} near {near!r})"
             raise SourceError(message, hint=_HINT) from error
 
 
 def read_page(path: Path) -> tuple[dict[str, Any], list[Any]]:
     """One page: its fields, and the records in its list. Raises ValueError when it is no object, or has no such list.
 
-    A record beyond Python's limits comes as `Unreadable` here too.
+    A record beyond Python's limits comes as `UnreadableRecord` here too.
     """
     body = path.read_bytes()
     try:
@@ -155,7 +155,7 @@ def _next(text: str, at: int, opener: str) -> tuple[Any, int]:
     except (RecursionError, ValueError) as error:
         end = _skip_value(text, at)
         reason = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
-        return Unreadable(text[at:end], reason), end
+        return UnreadableRecord(text[at:end], reason), end
 
 
 def _after_space(text: str, at: int) -> int:

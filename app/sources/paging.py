@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from app.core.model import Body
-from app.errors import SourceError
+from ..core.model import Body
+from ..errors import SourceError
 
 READINGS = 3
 """How often a paged list that changes while it is read is read at most."""

@@ -2,14 +2,10 @@
 
 import contextlib
 import signal
-import traceback
 from collections.abc import Iterator
 from types import FrameType
 
-from app.errors import DeadlineExceeded, LakeError, PipelineError, SourceError, Stopped, WarehouseError
-
-# Whose fault it is when the time runs out: the system whose adapter is at work.
-_ADAPTERS = {"app.sources.http": SourceError, "app.lake": LakeError, "app.mysql": WarehouseError}
+from ..errors import PipelineError, Stopped, deadline_exceeded
 
 
 class Interrupts:
@@ -60,21 +56,12 @@ class Interrupts:
         if self._pending and not self._held:
             raise self._pending
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGALRM:
-            error: PipelineError = DeadlineExceeded(self._late)
-            error.exit_code = _waited_for(frame)
+            error: PipelineError = deadline_exceeded(self._late)
         else:
             error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
         self._pending = self._pending or error
         # Again each second, whatever it was: a library may take the exception for a fault of its own and go on.
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         self.check()
-
-
-def _waited_for(frame: FrameType | None) -> int:
-    """The exit code of the innermost adapter that was interrupted; the program's own where there is none."""
-    for found, _ in traceback.walk_stack(frame):
-        if adapter := _ADAPTERS.get(found.f_globals["__name__"]):
-            return adapter.exit_code
-    return DeadlineExceeded.exit_code

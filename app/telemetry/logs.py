@@ -25,7 +25,7 @@ _CLOSE_TIMEOUT_S = 8.0
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; secrets are blotted out wherever they turn up."""
+    """One JSON object a line; secrets are redacted out wherever they turn up."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -45,10 +45,10 @@ class JsonFormatter(logging.Formatter):
         if len(text.encode(errors="replace")) > _MAX_BYTES:
             short = {name: value for name, value in line.items() if not isinstance(value, dict | list)}
             text = json.dumps({**_clipped(short), "shortened": True}, default=str, ensure_ascii=False)
-        return blotted(text, self._secrets)
+        return redacted(text, self._secrets)
 
 
-def blotted(text: str, secrets: tuple[str, ...]) -> str:
+def redacted(text: str, secrets: tuple[str, ...]) -> str:
     """A text without the secrets."""
     for secret in secrets:
         if len(secret) >= _LEAST_SECRET_CHARS:
@@ -67,7 +67,7 @@ def _clipped(value: Any) -> Any:
 def logger_to(console: TextIO | None, level: str, secrets: tuple[str, ...]) -> logging.Logger:
     """The program's logger, writing JSON lines to the console if one is given; calling it again adds nothing twice."""
     formatter = JsonFormatter(secrets)
-    logger = logging.getLogger("app")
+    logger = logging.getLogger("spacex_pipeline")
     logger.handlers.clear()
     logger.setLevel(level)
     logger.propagate = False

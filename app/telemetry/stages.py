@@ -10,23 +10,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from app.errors import DeadlineExceeded, PipelineError
-from app.telemetry.interrupts import Interrupts
-
-# Whose fault it is when the time runs out while other threads work: the system that the stage waits for.
-_STAGE_EXIT_CODES = {
-    "extract": 3,
-    "archive": 5,
-    "quarantine": 5,
-    "put": 5,
-    "manifest": 5,
-    "raw": 5,
-    "prove": 5,
-    "history": 5,
-    "compare": 5,
-    "merge": 6,
-    "commit": 6,
-}
+from ..errors import PipelineError
+from .interrupts import Interrupts
 
 
 class View(Protocol):
@@ -46,7 +31,7 @@ class Telemetry:
         interrupts: Interrupts,
         view: View | None = None,
     ) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self._logger = logger
         self._interrupts = interrupts
         self._view = view
@@ -55,8 +40,8 @@ class Telemetry:
         self.stage_seconds: dict[str, float] = {}
 
     def begin(self, run_id: str) -> None:
-        """What follows is told of another run."""
-        self._run_id = run_id
+        """Log the following events under another run id."""
+        self.run_id = run_id
         self.warnings, self.stage_seconds = [], {}
 
     @contextlib.contextmanager
@@ -74,8 +59,6 @@ class Telemetry:
                 self._interrupts.check()
         except PipelineError as error:
             error.stage = error.stage or name
-            if isinstance(error, DeadlineExceeded) and error.exit_code == 1:
-                error.exit_code = _STAGE_EXIT_CODES.get(name, 1)
             raise
         finally:
             self._stages.pop()
@@ -89,7 +72,7 @@ class Telemetry:
 
     def event(self, message: str, level: int = logging.INFO, /, **fields: Any) -> None:
         """One line."""
-        self._logger.log(level, message, extra={"fields": {"run_id": self._run_id, **fields}})
+        self._logger.log(level, message, extra={"fields": {"run_id": self.run_id, **fields}})
 
     def warn(self, message: str) -> None:
         """Something that a person should see though the run goes on."""

@@ -23,7 +23,7 @@ def assert_logged(image: Image, ended: Ended) -> None:
     assert [json.loads(message) for message in image.logged(run_id)] == ended.lines
 
 
-def contents(image: Image) -> object:
+def checksums(image: Image) -> object:
     """What was ever put under the tables and the pointer, and every row."""
     rows = {table: image.login.query(f"SELECT * FROM `{table}` ORDER BY 1, 2") for table in KEYS}
     return rows, [image.versions(f"{table}/") for table in KEYS], image.versions("manifests/latest.json")
@@ -39,12 +39,12 @@ def test_first_run_then_unchanged_then_changed(image: Image, network: str) -> No
     assert found["Rows.launches.inserted"] == 205
     assert found["DataAgeDays"] > 1000
     assert all(found[f"StageSeconds.{stage}"] >= 0 for stage in ("extract", "validate", "merge", "put", "manifest"))
-    before = contents(image)
+    before = checksums(image)
 
     second = image("run")
     assert second.lines[-1]["message"] == "run unchanged"
     assert_logged(image, second)
-    assert contents(image) == before
+    assert checksums(image) == before
     found = metrics(second)
     assert (found["Success"], found["StoresEqual"], found["RowsWritten"]) == (1, 1, 0)
 
@@ -62,14 +62,14 @@ def test_first_run_then_unchanged_then_changed(image: Image, network: str) -> No
 )
 def test_a_failing_source_leaves_the_stores_as_they_were(image: Image, network: str, fault: str, code: int) -> None:
     image("run")
-    before = contents(image)
+    before = checksums(image)
     with sample_api(network, "--fault", fault) as failing:
         ended = image.on(failing)("run", code=code)
     assert (ended.lines[-1]["level"], ended.lines[-1]["exit_code"]) == ("ERROR", code)
     assert_logged(image, ended)
     found = metrics(ended)
     assert (found["Success"], found["RowsWritten"]) == (0, 0)
-    assert contents(image) == before
+    assert checksums(image) == before
 
 
 @pytest.mark.parametrize("fault", ["launches:hang_s=300", "launches:drip_s=0.5,drip_bytes=1000"])

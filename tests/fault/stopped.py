@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import app.command  # here, so that it is in the server that every run is forked from
 import botocore.client
 import pymysql.connections
 
 import app.__main__
+import app.commands.wiring  # here, so that it is in the server that every run is forked from
 
 _READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from app.core.model import Endpoint
+from app.core.model import Response
 from app.errors import SourceError
 from app.sources.http import ATTEMPTS, HttpClient
-from app.sources.spacex import SpacexSource
+from app.sources.spacex.api import SpacexSource
 from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import AwsEndpoint, Login, MysqlServer
@@ -451,7 +451,7 @@ def test_h05_other_faults_of_ours_are_not_tried_again(program: Program, api: Sam
     assert len(api.requests) == 1
 
 
-def pages_of(api: SampleApi, spool: Path) -> Endpoint:
+def pages_of(api: SampleApi, spool: Path) -> Response:
     """The launches as the source reads them page by page."""
     source = SpacexSource(HttpClient(), api.url, "v5", list_limit_bytes=10)
     return next(iter(source.extract({}, spool)))

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from app.pipeline import second_process as fork
+from app.pipeline.second_process import is_worth_it
 from tests.program import Program
 from tests.sample_api import SampleApi
 from tests.sample_api.records import launch
 
-pytestmark = pytest.mark.skipif(not fork.is_worth_it(), reason="on one processor there is no second process")
+pytestmark = pytest.mark.skipif(not is_worth_it(), reason="on one processor there is no second process")
 
 LAUNCHES = 13_000  # over 16 MiB
 

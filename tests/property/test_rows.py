@@ -10,15 +10,17 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.checksum.digest import EMPTY, add_rows_as_stored, content_of
+from app.core.checksum.digest import EMPTY, add_rows_as_stored, checksum_of
 from app.core.checksum.text import real_text
-from app.core.model import Body, Checked, Endpoint
+from app.core.model import Body, Checked, Response
 from app.core.schema import SNAPSHOT
 from app.core.transform import transform
 from app.core.validate import validate
 from app.mysql.sql import load_lines
-from app.pipeline.spill import Snapshot
-from app.sources.spacex_records import LOOKUPS, SpacexParser
+from app.pipeline.spill import Spill
+from app.sources import json_reader
+from app.sources.spacex.models import LOOKUPS
+from app.sources.spacex.rows import SpacexParser
 from tests.strategies import JSON, REALS, damaged_launches, launches
 
 quick = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -64,7 +66,7 @@ def test_neither_order_nor_batches_change_a_partition(records: list[Any], random
     apart = [transform(check([record]).rows) for record in shuffled]
     for name in SNAPSHOT:
         parts = pa.concat_tables([SNAPSHOT[name].arrow.empty_table(), *(tables[name] for tables in apart)])
-        assert content_of(parts) == content_of(together[name]) == add_rows_as_stored(EMPTY, SNAPSHOT[name], together[name])
+        assert checksum_of(parts) == checksum_of(together[name]) == add_rows_as_stored(EMPTY, SNAPSHOT[name], together[name])
 
 
 def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Path) -> None:
@@ -78,17 +80,17 @@ def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Pat
     ]
     snapshots = []
     for size in (1, 7, 200):
-        snapshot = Snapshot(tmp_path / str(size))
+        snapshot = Spill(tmp_path / str(size))
         for start in range(0, len(records), size):
             for name, rows in transform(check(records[start : start + size]).rows).items():
                 snapshot.add(name, rows)
         snapshot.close()
         snapshots.append(snapshot)
-    assert snapshots[0].contents == snapshots[1].contents == snapshots[2].contents
-    halves = Snapshot(tmp_path / "halves")  # a part of the rows in another snapshot's files
-    halves.take_up(snapshots[1])
-    assert halves.contents == snapshots[0].contents
-    for key in snapshots[0].contents:
+    assert snapshots[0].checksums == snapshots[1].checksums == snapshots[2].checksums
+    halves = Spill(tmp_path / "halves")  # a part of the rows in another snapshot's files
+    halves.absorb(snapshots[1])
+    assert halves.checksums == snapshots[0].checksums
+    for key in snapshots[0].checksums:
         whole = pa.concat_tables(snapshots[0].partition(key))
         assert whole.equals(pa.concat_tables(snapshots[2].partition(key)))
         assert whole.equals(pa.concat_tables(halves.partition(key)))
@@ -101,7 +103,7 @@ def test_a_large_partition_comes_in_parts_that_together_are_in_order(tmp_path: P
         {"id": f"{i * 7919 % 12_000:05x}", "date_utc": "2020-01-01T00:00:00Z", "payloads": [{"id": f"p{i}"}] * (i % 3)}
         for i in range(12_000)
     ]
-    snapshot = Snapshot(tmp_path / "rows")
+    snapshot = Spill(tmp_path / "rows")
     for start in range(0, len(records), 900):
         for name, rows in transform(check(records[start : start + 900]).rows).items():
             snapshot.add(name, rows)
@@ -114,7 +116,7 @@ def test_a_large_partition_comes_in_parts_that_together_are_in_order(tmp_path: P
     keys = pa.concat_tables(payloads).select(["launch_id", "position"]).to_pylist()
     assert [tuple(key.values()) for key in keys] == expected
     for name, parts in (("launches", launches), ("launch_payloads", payloads)):
-        assert content_of(pa.concat_tables(parts)) == snapshot.contents[name, 2020]
+        assert checksum_of(pa.concat_tables(parts)) == snapshot.checksums[name, 2020]
 
 
 @settings(quick, max_examples=2000)
@@ -175,10 +177,10 @@ def _read_load_data(lines: bytes) -> Any:
 def test_records_are_read_as_json_has_them(tmp_path_factory: Any, records: list[Any], chunk: int, page: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "body.json"
     path.write_text(json.dumps({"docs": records} if page else records, indent=1 if chunk % 2 else None))
-    endpoint = Endpoint("launches", None, (Body(path, "", 0),))
-    before, bodies._CHUNK_CHARS = bodies._CHUNK_CHARS, chunk
+    endpoint = Response("launches", None, (Body(path, "", 0),))
+    before, json_reader._CHUNK_CHARS = json_reader._CHUNK_CHARS, chunk
     try:
-        found = [numbered for batch in bodies.read_records(endpoint, 2) for numbered in batch]
+        found = [numbered for batch in json_reader.read_records(endpoint, 2) for numbered in batch]
     finally:
-        bodies._CHUNK_CHARS = before
+        json_reader._CHUNK_CHARS = before
     assert repr(found) == repr(list(enumerate(json.loads(path.read_text())["docs"] if page else json.loads(path.read_text()))))

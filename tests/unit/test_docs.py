@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app import __version__, errors
 from app.cli import Request, cli, parse
-from app.core.contract import contract
+from app.contract import contract
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]

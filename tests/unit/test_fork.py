@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import PipelineError, SourceError
-from app.pipeline import second_process as fork
+from app.pipeline.second_process import in_parallel
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only there is there a second process"),
@@ -21,7 +21,7 @@ pytestmark = [
 
 
 def test_its_result_comes_when_it_is_asked_for() -> None:
-    with fork.beside(os.getpid) as result:
+    with in_parallel(os.getpid) as result:
         assert result() not in (0, os.getpid())
 
 
@@ -29,21 +29,21 @@ def test_its_error_is_raised_as_it_was() -> None:
     def work() -> None:
         raise SourceError("launches: page 7 can't be read", hint="look")
 
-    with fork.beside(work) as result, pytest.raises(SourceError, match=r"page 7 can't be read \(look\)") as raised:
+    with in_parallel(work) as result, pytest.raises(SourceError, match=r"page 7 can't be read \(look\)") as raised:
         result()
     assert raised.value.exit_code == 3
 
 
 def test_it_ended_without_a_word(tmp_path: Path) -> None:
     with (
-        fork.beside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result,
+        in_parallel(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result,
         pytest.raises(PipelineError, match="without a word"),
     ):
         result()
 
 
 def test_what_cannot_be_sent_is_an_error_that_says_so() -> None:
-    with fork.beside(lambda: lambda: None) as result, pytest.raises(Exception, match="pickle"):
+    with in_parallel(lambda: lambda: None) as result, pytest.raises(Exception, match="pickle"):
         result()
 
 
@@ -53,10 +53,10 @@ def test_where_no_process_can_be_made_the_work_is_done_all_the_same() -> None:
     def work() -> bool:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
         os.setuid(65_534) if os.getuid() == 0 else None  # root may make any number
-        with fork.beside(os.getpid) as result:
+        with in_parallel(os.getpid) as result:
             return result() == os.getpid()
 
-    with fork.beside(work) as result:
+    with in_parallel(work) as result:
         assert result()
 
 
@@ -76,7 +76,7 @@ def test_what_the_first_process_forgets_closes_nothing_in_the_second(tmp_path: P
             file.close()
         return [(tmp_path / str(number)).read_text() for number in range(40)]
 
-    with fork.beside(work) as result:
+    with in_parallel(work) as result:
         assert result() == [str(number) for number in range(40)]
     for kept in garbage:
         kept.file.close()
@@ -89,7 +89,7 @@ def test_it_is_ended_when_nobody_waits_for_it(tmp_path: Path) -> None:
         note.write_text(str(os.getpid()))
         time.sleep(60)
 
-    with fork.beside(work):
+    with in_parallel(work):
         while not note.exists() or not note.read_text():
             time.sleep(0.01)
     assert not Path(f"/proc/{note.read_text()}").exists()
@@ -104,7 +104,7 @@ def test_it_holds_no_connection_open(tmp_path: Path) -> None:
         ready.touch()
         time.sleep(60)
 
-    with fork.beside(work):
+    with in_parallel(work):
         while not ready.exists():
             time.sleep(0.01)
         ours.close()

@@ -8,28 +8,28 @@ from typing import Any
 
 import pytest
 
-from app.core.model import Body, Endpoint, Run
-from app.pipeline import candidate as derive
-from app.pipeline import second_process as fork
+from app.core.model import Body, Response, Run
+from app.pipeline import candidate
+from app.pipeline.second_process import in_parallel, is_worth_it
 from app.sources.http import HttpClient
-from app.sources.spacex import SpacexSource
+from app.sources.spacex.api import SpacexSource
 from tests.sample_api.records import launch, lookups
 
 pytestmark = [
-    pytest.mark.skipif(not fork.is_worth_it(), reason="on one processor there is no second process"),
+    pytest.mark.skipif(not is_worth_it(), reason="on one processor there is no second process"),
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # pytest has threads
 ]
 RUN = Run("20200101T000000Z-00000000", datetime(2020, 1, 1, tzinfo=UTC), "spacex", datetime(2020, 1, 1, tzinfo=UTC))
 PAGES, A_PAGE = 12, 500
 
 
-def endpoint(folder: Path, name: str, bodies: list[Any]) -> Endpoint:
+def endpoint(folder: Path, name: str, bodies: list[Any]) -> Response:
     found = []
     for number, content in enumerate(bodies):
         path = folder / f"{name}-{number}.json"
         path.write_text(content if isinstance(content, str) else json.dumps(content))
         found.append(Body(path, "", path.stat().st_size))
-    return Endpoint(name, None, tuple(found))
+    return Response(name, None, tuple(found))
 
 
 def test_two_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,16 +52,16 @@ def test_two_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.Mo
     telemetry = SimpleNamespace(
         progress=lambda _: None, warn=lambda *words: said.append(words), warn_if=lambda *words: said.append(words)
     )
-    edges: Any = SimpleNamespace(source=SpacexSource(HttpClient(), "http://127.0.0.1:9", "v5"), telemetry=telemetry)
+    adapters: Any = SimpleNamespace(source=SpacexSource(HttpClient(), "http://127.0.0.1:9", "v5"), telemetry=telemetry)
     begun: list[bool] = []
-    monkeypatch.setattr(fork, "beside", lambda work, beside=fork.beside: begun.append(True) or beside(work))
+    monkeypatch.setattr(candidate, "in_parallel", lambda work, beside=in_parallel: begun.append(True) or beside(work))
     found = []
-    for is_worth_it in (True, False):
-        monkeypatch.setattr(fork, "is_worth_it", lambda value=is_worth_it: value)
-        derived, accepted, earlier = derive._read_launches(RUN, edges, endpoints, set(), tmp_path / f"rows-{is_worth_it}")
-        derived.snapshot.close()
+    for worth_it in (True, False):
+        monkeypatch.setattr(candidate, "is_worth_it", lambda value=worth_it: value)
+        derived, accepted, earlier = candidate._read_launches(RUN, adapters, endpoints, set(), tmp_path / f"rows-{worth_it}")
+        derived.spill.close()
         rejected = [(r.endpoint, r.index, r.id, r.path, r.value, r.reason) for r in derived.rejected]
-        contents = derived.snapshot.contents
+        contents = derived.spill.checksums
         found.append((contents, accepted, earlier, rejected, derived.lookups, derived.newest_launch_utc))
     assert begun == [True]
     two, one = found

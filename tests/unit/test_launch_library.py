@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.model import Checked
-from app.core.schema import NOT_KEPT, NOT_TOLD, SNAPSHOT
+from app.core.schema import SNAPSHOT
 from app.core.transform import transform
 from app.core.validate import validate
-from app.sources import launch_library_records
 from app.sources.aggregates import Record
-from app.sources.launch_library_records import LaunchLibraryParser
+from app.sources.launch_library import NEVER_FILLED, NOT_KEPT, models
+from app.sources.launch_library.rows import LaunchLibraryParser
 from tests.sample_api.library_records import as_library, in_mode
 from tests.sample_api.records import launch
 from tests.strategies import JSON
@@ -35,17 +35,15 @@ def test_the_columns_that_are_always_null_are_those_of_the_contract() -> None:
     }
     for name, table in SNAPSHOT.items():
         never = {c.name for c in table.facts} - filled[name]
-        assert never == set(NOT_TOLD["launch_library"][name]), name
+        assert never == set(NEVER_FILLED[name]), name
 
 
 def test_every_field_that_is_not_read_has_its_line_in_the_contract() -> None:
-    named = " ".join(NOT_KEPT["launch_library"])
+    named = " ".join(NOT_KEPT)
     patterns = [re.escape(word.rpartition(".")[2]).replace("…", r"\w*") for word in re.findall(r"[\w.…]+", named)]
-    models = [m for m in vars(launch_library_records).values() if isinstance(m, type) and issubclass(m, Record)]
-    assert len(models) > 5
-    unread = {
-        name for m in models if m.__name__ != "_SpacecraftStage" for name, f in m.model_fields.items() if f.annotation is Any
-    }
+    found = [m for m in vars(models).values() if isinstance(m, type) and issubclass(m, Record)]
+    assert len(found) > 5
+    unread = {name for m in found if m.__name__ != "SpacecraftStage" for name, f in m.model_fields.items() if f.annotation is Any}
     assert not {name for name in unread if not any(re.fullmatch(pattern, name) for pattern in patterns)}
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from app.core.model import Merged, RunReport
+from app.core.model import Merged, RunState, RunSummary
 from app.core.schema import TABLES
 from app.telemetry.metrics import print_metrics
 
 NOW = datetime(2025, 1, 11, tzinfo=UTC)
-GOOD = RunReport(
+GOOD = RunSummary(
     "one-run",
     "spacex",
     NOW,
-    state="published",
+    state=RunState.PUBLISHED,
     merged={"launches": Merged(3, 2, 1), "launch_crew": Merged(1, 0, 0)},
     rejected=4,
     stores_equal=True,
@@ -24,7 +24,7 @@ GOOD = RunReport(
 )
 
 
-def printed(capsys: pytest.CaptureFixture[str], report: RunReport, *, of_run: bool = True) -> dict[str, Any]:
+def printed(capsys: pytest.CaptureFixture[str], report: RunSummary, *, of_run: bool = True) -> dict[str, Any]:
     """The one line, checked against the format's rules, as the values of its metrics."""
     print_metrics(report, "dev", NOW, of_run=of_run)
     (text,) = capsys.readouterr().out.splitlines()
@@ -60,16 +60,16 @@ def test_a_good_run_has_every_metric(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_failed_run_is_no_success_and_does_not_guess(capsys: pytest.CaptureFixture[str]) -> None:
-    values = printed(capsys, RunReport("one-run", "spacex", NOW, state="failed"))
+    values = printed(capsys, RunSummary("one-run", "spacex", NOW, state=RunState.FAILED))
     assert (values["Success"], values["RowsWritten"]) == (0, 0)
     assert not {"StoresEqual", "DataAgeDays"} & values.keys()
-    values = printed(capsys, RunReport("one-run", "spacex", NOW, state="failed", stores_equal=False))
+    values = printed(capsys, RunSummary("one-run", "spacex", NOW, state=RunState.FAILED, stores_equal=False))
     assert (values["Success"], values["StoresEqual"]) == (0, 0)
 
 
 def test_only_a_run_can_be_a_success(capsys: pytest.CaptureFixture[str]) -> None:
     """A good `verify` must not quiet the alarm that waits for a good run."""
-    verified = RunReport("one-run", "spacex", NOW, state="verified", stores_equal=True)
+    verified = RunSummary("one-run", "spacex", NOW, state=RunState.VERIFIED, stores_equal=True)
     values = printed(capsys, verified, of_run=False)
     assert "Success" not in values
     assert values["StoresEqual"] == 1

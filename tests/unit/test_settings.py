@@ -57,7 +57,7 @@ def test_a_token_that_is_no_word_is_refused_and_not_shown(token: str) -> None:
     assert "5f2c" not in process.stderr
 
 
-@pytest.mark.parametrize("source", ["http", "launch_library_records", "..errors", "os", ""])
+@pytest.mark.parametrize("source", ["http", "aggregates", "..errors", "os", ""])
 def test_only_sources_are_sources(source: str) -> None:
     process = run(SOURCE=source)
     assert process.returncode == 2

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from app.core.checksum.text import TINY, TINY_SCALE
-from app.core.schema import Column, Kind, Table
+from ..identifiers import quoted
+from ..schema import Column, Kind, Table
+from .text import TINY, TINY_SCALE
 
 
-def contents(table: Table, years: Iterable[int]) -> str:
+def checksums(table: Table, years: Iterable[int]) -> str:
     """Rows and digest of each of the years, computed by the server from the values that it holds."""
     listed = ", ".join(str(int(y)) for y in sorted(years))
     halves = ", ".join(
@@ -43,8 +44,3 @@ def _value_text(column: Column, alias: str) -> str:
     elif "ascii" in column.kind.value.mysql:
         value = f"CONVERT({value} USING utf8mb4)"
     return f"COALESCE(CONCAT(LENGTH({value}), ':', {value}), '-')"
-
-
-def quoted(name: str) -> str:
-    """An identifier, quoted."""
-    return "`" + name.replace("`", "``") + "`"

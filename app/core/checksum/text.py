@@ -6,7 +6,7 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.core.schema import Kind, Table
+from ..schema import Kind, Table
 
 _PLACES = 15  # beyond these MySQL writes an exponent
 
@@ -24,8 +24,8 @@ def row_texts(table: Table, rows: pa.Table) -> pa.Array:
     # Columns of a kind below one another, then all: a step costs more to call than to do for the rows of a small partition.
     columns = sorted(table.facts, key=lambda column: column.kind.name)
     kinds = groupby(columns, lambda column: column.kind)
-    stacks = [_hashed_texts(kind, _stacked([rows[c.name] for c in alike], kind.value.arrow)) for kind, alike in kinds]
-    texts = _stacked(stacks, pa.string()).combine_chunks()
+    stacks = [_hashed_texts(kind, stacked([rows[c.name] for c in alike], kind.value.arrow)) for kind, alike in kinds]
+    texts = stacked(stacks, pa.string()).combine_chunks()
     lengths = pc.binary_length(texts).cast(pa.string())
     values = pc.binary_join_element_wise(lengths, texts, ":")
     at = {column.name: place * len(rows) for place, column in enumerate(columns)}
@@ -33,7 +33,7 @@ def row_texts(table: Table, rows: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(*in_order, "", null_handling="replace", null_replacement="-")
 
 
-def _stacked(columns: Iterable[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedArray:
+def stacked(columns: Iterable[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
 
 

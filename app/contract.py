@@ -1,11 +1,12 @@
 """Writes the data contract's table from the schema: `python -m app.contract > docs/data-contract.md`."""
 
-from app.core.schema import NOT_KEPT, NOT_TOLD, SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
-from app.mysql.sql import LINEAGE
+from . import sources
+from .core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from .mysql.sql import LINEAGE
 
 _HEAD = """# Data contract
 
-Made from `app/schema.py` by `python -m app.contract`; a test holds the two together.
+Made from `app/core/schema.py` by `python -m app.contract`; a test holds the two together.
 
 - Times are UTC with microseconds. `date_precision` says how much of `date_utc` is known: never take a placeholder for a time.
 - `success` has three states; null is undecided or unknown, never a failure.
@@ -13,7 +14,7 @@ Made from `app/schema.py` by `python -m app.contract`; a test holds the two toge
 - Ids are the source's own; another source has other ones. `launch_library_id` names the same launch in both, where known.
 - A launch without a usable `date_utc` (years 1000 to 9999) or with a value that does not fit is set aside; its last rows stay.
 - When an id comes twice in one answer, the last record counts.
-- `row_hash` is made of the facts alone, by the rule in `app/transform.py`: the same facts have the same hash in both stores.
+- `row_hash` is made of the facts alone, by the rule in `app/core/checksum/`: the same facts have the same hash in both stores.
 """
 
 
@@ -33,10 +34,10 @@ def contract() -> str:
         f"MySQL alone has {lineage} (not in `launch_changes`): the run that last changed the row, and when. In no checksum.",
         "",
     ]
-    for source, fields in NOT_KEPT.items():
+    for source, fields in ((name, sources.not_kept(name)) for name in sources.known()):
         lines += [f"## Source `{source}`: not kept as columns", "", "| field | why |", "|---|---|"]
         lines += [*(f"| `{name}` | {why} |" for name, why in fields.items()), ""]
-    for source, tables in NOT_TOLD.items():
+    for source, tables in ((name, tables) for name in sources.known() if (tables := sources.never_filled(name))):
         lines += [f"## Source `{source}`: always null", "", "The API does not tell it, and nothing is guessed.", ""]
         lines += ["| table | columns |", "|---|---|"]
         lines += [f"| `{table}` | {', '.join(f'`{c}`' for c in columns) or 'none'} |" for table, columns in tables.items()]

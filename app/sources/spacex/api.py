@@ -5,14 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.core.fields import newest_past
-from app.core.model import ArchivedEndpoint, Body, Endpoint
-from app.errors import SourceError
-from app.settings import Settings
-from app.sources.http import HttpClient
-from app.sources.json_reader import read_page, read_records
-from app.sources.paging import Pages, Shifted, settled
-from app.sources.spacex_records import LOOKUPS, SpacexParser
+from ...core.fields import newest_past
+from ...core.model import ArchivedResponse, Body, Response
+from ...errors import SourceError
+from ...settings import Settings
+from ..http import HttpClient
+from ..json_reader import read_page, read_records
+from ..paging import Pages, Shifted, settled
+from .models import LOOKUPS
+from .rows import SpacexParser
 
 DEFAULT_URL = "https://api.spacexdata.com"
 
@@ -39,31 +40,31 @@ class SpacexSource:
         self._limit = list_limit_bytes
         self._urls = {"launches": f"{url}/{version}/launches"} | {kind: f"{url}/v4/{kind}" for kind in LOOKUPS}
 
-    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
+    def extract(self, previous: Mapping[str, ArchivedResponse], spool: Path) -> Iterator[Response]:
         """Every endpoint once. Raises SourceError; a list over the size limit is read in pages."""
         for name, url in self._urls.items():
             before = previous.get(name)
             etag = before.etag if before else None
             answer = self._client.fetch(url, spool / f"{name}-1.json", etag=etag, limit=self._limit)
             if answer.not_modified:
-                yield Endpoint(name, etag, (), before)
+                yield Response(name, etag, (), before)
             elif answer.body:
-                yield Endpoint.answered(name, answer.etag, (answer.body,), before)
+                yield Response.answered(name, answer.etag, (answer.body,), before)
             else:
                 bodies = self._pages(name, url, spool)
                 # The ETag was seen before the pages were read: it is theirs only if it still holds after them.
                 same = answer.etag and self._client.fetch(url, spool / "again", etag=answer.etag, limit=0).not_modified
-                yield Endpoint.answered(name, answer.etag if same else None, bodies, before)
+                yield Response.answered(name, answer.etag if same else None, bodies, before)
 
-    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+    def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
-        return read_records(endpoint, BATCH_SIZE)
+        return read_records(response, BATCH_SIZE)
 
-    def parser(self, endpoints: Mapping[str, Endpoint]) -> SpacexParser:
+    def parser(self, responses: Mapping[str, Response]) -> SpacexParser:
         """A parser that knows the look-ups."""
         parser = SpacexParser()
         for kind in LOOKUPS:
-            for batch in read_records(endpoints[kind], BATCH_SIZE):
+            for batch in read_records(responses[kind], BATCH_SIZE):
                 for index, raw in batch:
                     parser.learn(kind, index, raw)
         return parser

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.fields import newest_past, parse_utc
-from app.core.model import ArchivedEndpoint, Body, Endpoint, Progress
-from app.errors import SourceError
-from app.settings import Settings
-from app.sources.http import HttpClient, Timeouts
-from app.sources.json_reader import read_page, read_records
-from app.sources.launch_library_records import LaunchLibraryParser
-from app.sources.paging import Pages, Shifted, settled
+from ...core.fields import newest_past, parse_utc
+from ...core.model import ArchivedResponse, Body, Response, Watermark
+from ...errors import SourceError
+from ...settings import Settings
+from ..http import HttpClient, Timeouts
+from ..json_reader import read_page, read_records
+from ..paging import Pages, Shifted, settled
+from .rows import LaunchLibraryParser
 
 DEFAULT_URL = "https://ll.thespacedevs.com"
 VERSION = "2.3.0"
@@ -70,16 +70,16 @@ class LaunchLibrarySource:
         self._launches_url = f"{url}/{VERSION}/launches/"
         self._throttle_url = f"{url}/{VERSION}/api-throttle/"
 
-    def extract(self, previous: Mapping[str, ArchivedEndpoint], spool: Path) -> Iterator[Endpoint]:
+    def extract(self, previous: Mapping[str, ArchivedResponse], spool: Path) -> Iterator[Response]:
         """The launches: all of them when the budget allows it, else what changed since `previous`. Raises SourceError."""
         before = previous.get("launches")
         yield settled(self._launches_url, lambda: self._read(before, spool))
 
-    def launches(self, endpoint: Endpoint) -> Iterator[list[tuple[int, Any]]]:
+    def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
-        return read_records(endpoint, BATCH_SIZE)
+        return read_records(response, BATCH_SIZE)
 
-    def parser(self, endpoints: Mapping[str, Endpoint]) -> LaunchLibraryParser:  # noqa: ARG002  # there are no look-ups to learn
+    def parser(self, responses: Mapping[str, Response]) -> LaunchLibraryParser:  # noqa: ARG002  # there are no look-ups to learn
         """A parser; the records bring their look-ups along."""
         return LaunchLibraryParser(self.name, self._provider_id)
 
@@ -92,33 +92,33 @@ class LaunchLibrarySource:
         dated = ((record.get("net"), record.get("name")) for record in records if isinstance(record, dict))
         return f"{self._launches_url}: {page.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
 
-    def _read(self, before: ArchivedEndpoint | None, spool: Path) -> Endpoint:
+    def _read(self, before: ArchivedResponse | None, spool: Path) -> Response:
         """One reading, planned within what the budget leaves at this moment."""
         budget = self._budget(spool)
-        progress = before.progress if before else None
-        if before is None or progress is None:
+        watermark = before.watermark if before else None
+        if before is None or watermark is None:
             return self._everything(None, budget, spool)
-        due = self._clock() - progress.full_at >= self._full_every
-        needed = _pages(progress.total) + 1  # the list may have grown
+        due = self._clock() - watermark.full_at >= self._full_every
+        needed = _pages(watermark.total) + 1  # the list may have grown
         if due or needed <= budget.left:
             return self._everything(None if due else before, budget, spool)
         why = f"everything may take {needed} requests and {budget.told}"
-        self._warn(f"only what changed since {_text(progress.changed_at - OVERLAP)} is read: {why}")
-        return self._changes(before, progress, budget, spool)
+        self._warn(f"only what changed since {_text(watermark.changed_at - OVERLAP)} is read: {why}")
+        return self._changes(before, watermark, budget, spool)
 
-    def _everything(self, before: ArchivedEndpoint | None, budget: "_Budget", spool: Path) -> Endpoint:
+    def _everything(self, before: ArchivedResponse | None, budget: "_Budget", spool: Path) -> Response:
         started_at = self._clock()
         pages, changes = self._list({}, budget, spool)
-        progress = Progress(full_at=started_at, total=pages.received, changed_at=_EVER, recent={})
-        endpoint = Endpoint.answered("launches", None, pages.close(), before)
-        return replace(endpoint, progress=_advanced(progress, changes))
+        watermark = Watermark(full_at=started_at, total=pages.received, changed_at=_EVER, recent={})
+        response = Response.answered("launches", None, pages.close(), before)
+        return replace(response, watermark=_advanced(watermark, changes))
 
-    def _changes(self, before: ArchivedEndpoint, progress: Progress, budget: "_Budget", spool: Path) -> Endpoint:
-        pages, changes = self._list({"last_updated__gte": _text(progress.changed_at - OVERLAP)}, budget, spool)
+    def _changes(self, before: ArchivedResponse, watermark: Watermark, budget: "_Budget", spool: Path) -> Response:
+        pages, changes = self._list({"last_updated__gte": _text(watermark.changed_at - OVERLAP)}, budget, spool)
         bodies = pages.close()
-        if len(changes) == pages.received and progress.recent.items() >= dict(changes).items():  # nothing but the overlap
-            return Endpoint("launches", None, (), archived=before)
-        return Endpoint("launches", None, bodies, base=before, progress=_advanced(progress, changes))
+        if len(changes) == pages.received and watermark.recent.items() >= dict(changes).items():  # nothing but the overlap
+            return Response("launches", None, (), archived=before)
+        return Response("launches", None, bodies, base=before, watermark=_advanced(watermark, changes))
 
     def _list(self, filters: dict[str, str], budget: "_Budget", spool: Path) -> tuple[Pages, list["_Change"]]:
         """All pages of one list, checked, and when each record changed. Raises Shifted and SourceError."""
@@ -206,12 +206,12 @@ def _change(record: Any) -> _Change | None:
         return None
 
 
-def _advanced(progress: Progress, changes: list[_Change]) -> Progress:
-    """The progress after these records."""
-    known = {**progress.recent, **dict(changes)}
-    newest = max(known.values(), default=progress.changed_at)
+def _advanced(watermark: Watermark, changes: list[_Change]) -> Watermark:
+    """The watermark after these records."""
+    known = {**watermark.recent, **dict(changes)}
+    newest = max(known.values(), default=watermark.changed_at)
     recent = {key: at for key, at in sorted(known.items()) if at >= newest - OVERLAP}
-    return progress.model_copy(update={"changed_at": newest, "recent": recent})
+    return watermark.model_copy(update={"changed_at": newest, "recent": recent})
 
 
 def _pages(records: int) -> int:

@@ -1,0 +1,111 @@
+"""One invocation of the program: its settings, its telemetry, the summary that it fills, and the adapters that it opens."""
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .. import sources
+from ..cli import Request
+from ..core.model import Run, RunState, RunSummary
+from ..core.reconcile import Limits
+from ..errors import DeadlineExceeded, LakeError, SourceError, WarehouseError
+from ..lake.store import S3Lake
+from ..mysql.warehouse import MysqlWarehouse
+from ..pipeline.adapters import Adapters
+from ..settings import Settings
+from ..telemetry.interrupts import Interrupts
+from ..telemetry.logs import logger_to
+from ..telemetry.stages import Telemetry
+
+if TYPE_CHECKING:
+    from .terminal import Terminal
+
+
+def new_run_id(started_at: datetime) -> str:
+    """An id that sorts by time: after the second come five hexadecimal digits of microseconds, and three of chance."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{started_at.microsecond:05x}{secrets.randbelow(1 << 12):03x}"
+
+
+class Invocation:
+    """What every command works with.
+
+    `result` is what `--json` prints instead of the summary, where a command has a result of its own.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        self.request, self.settings = request, settings
+        self.result: object = None
+        self.view = _terminal(request) if request.is_watched else None
+        self.interrupts = Interrupts(settings.run_timeout_s)
+        self.logger = logger_to(None if self.view else request.log_stream, settings.log_level, settings.secrets)
+        started_at = datetime.now(UTC)
+        self.telemetry = Telemetry(new_run_id(started_at), self.logger, self.interrupts, self.view)
+        self.source = sources.make_source(settings, self.telemetry.warn)
+        self._begin(started_at, started_at, None)
+
+    def begin(self, replayed_run_id: str, as_of: datetime | None) -> None:
+        """Begin another run, which repeats an earlier one, as of then where that is given."""
+        started_at = datetime.now(UTC)
+        self.telemetry.begin(new_run_id(started_at))
+        self._begin(started_at, as_of or started_at, replayed_run_id)
+
+    def _begin(self, started_at: datetime, as_of: datetime, replayed_run_id: str | None) -> None:
+        self.run = Run(self.telemetry.run_id, started_at, self.source.name, as_of, replayed_run_id)
+        self.summary = RunSummary(self.run.id, self.run.source, started_at)
+        # The telemetry goes on counting in the summary itself.
+        self.summary.warnings, self.summary.stage_seconds = self.telemetry.warnings, self.telemetry.stage_seconds
+
+    @contextlib.contextmanager
+    def adapters(self, *, prefix: str | None = None, database: str | None = None) -> Iterator[Adapters]:
+        """Source, lake and warehouse, connected; under another prefix and in another database where they are given."""
+        settings = self.settings
+        if prefix is not None and database is not None:
+            settings = settings.elsewhere(prefix, database)
+        with self.telemetry.stage("connect"):
+            lake = S3Lake(settings)
+            warehouse = MysqlWarehouse(settings)
+        with warehouse:
+            yield Adapters(self.source, lake, warehouse, self.telemetry)
+
+    @property
+    def limits(self) -> Limits:
+        """The gate's limits, by settings and options."""
+        settings, request = self.settings, self.request
+        return Limits(settings.max_rejected_ratio, settings.max_shrink_ratio, request.accept_shrink, request.accept_source_change)
+
+    def name_target(self, error: BaseException) -> None:
+        """Add to a deadline's error what the run was waiting for."""
+        s = self.settings
+        targets = {
+            SourceError.exit_code: self.source.url,
+            LakeError.exit_code: f"s3://{s.s3_bucket}/{s.s3_prefix}",
+            WarehouseError.exit_code: f"{s.mysql_user}@{s.mysql_host}:{s.mysql_port}/{s.mysql_database}",
+        }
+        if isinstance(error, DeadlineExceeded) and error.exit_code in targets:
+            error.hint = f"it was waiting for {targets[error.exit_code]}"
+
+    def failed(self, stage: str, message: str, code: int) -> int:
+        """Report how the command failed; its exit code."""
+        self.summary.error = message
+        if self.summary.state is not RunState.MERGED:
+            self.summary.state = RunState.FAILED
+        where = f"{self.request.command}, {stage}" if stage else self.request.command
+        if self.view:
+            self.view.failed(where, message, code)
+        fields = {**self.summary.log_fields(), "stage": stage, "exit_code": code}
+        self.telemetry.event(f"{where} failed: {message}", logging.ERROR, **fields)
+        return code
+
+    def show_summary(self) -> None:
+        """On a terminal, the run as a table."""
+        if self.view:
+            self.view.show_summary(self.summary)
+
+
+def _terminal(request: Request) -> "Terminal":
+    from .terminal import Terminal  # a scheduled run does without
+
+    return Terminal(stderr=request.as_json)

@@ -1,0 +1,29 @@
+"""`plan`: what a run would change, and the DataFrames; nothing is written."""
+
+from pathlib import Path
+
+from ..core.model import RunState
+from ..errors import GateRefused
+from ..pipeline.plan import preview
+from .invocation import Invocation
+from .publish import show_frames
+
+
+def execute(job: Invocation, spool: Path) -> None:
+    """Show the plan. Raises PipelineError; GateRefused when a run would be refused, after the plan was shown."""
+    with job.adapters() as adapters:
+        try:
+            candidate = preview(job.run, adapters, job.limits, spool, job.summary)
+        except GateRefused:
+            _show(job)
+            raise
+        job.summary.state = RunState.PLANNED
+        _show(job)
+        show_frames(job, candidate.spill.head)
+
+
+def _show(job: Invocation) -> None:
+    if job.view:
+        job.view.show_plan(job.summary)
+    else:
+        job.telemetry.event("plan", **job.summary.plan)

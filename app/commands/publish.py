@@ -1,0 +1,67 @@
+"""What `run`, `replay` and `verify --heal` share: one run of the pipeline, its failure recorded, its rows shown."""
+
+from pathlib import Path
+
+from ..core.model import RunState
+from ..core.ports import Warehouse
+from ..core.schema import TABLES
+from ..core.transform import frame, frame_types
+from ..errors import LockHeld, PipelineError
+from ..pipeline import run as pipeline
+from ..pipeline.adapters import Adapters
+from ..telemetry.logs import redacted
+from .invocation import Invocation
+
+_ROWS_SHOWN = 5
+_SHOW_TIMEOUT_S = 5
+_RECORD_TIMEOUT_S = 4  # for what a failed run still writes into pipeline_runs
+
+
+def publish(job: Invocation, adapters: Adapters, spool: Path) -> pipeline.Head:
+    """Run the pipeline once. Raises PipelineError, after the failure was written into pipeline_runs as far as possible."""
+    folder = spool / job.run.id
+    folder.mkdir()
+    try:
+        return pipeline.run(job.run, adapters, job.limits, job.settings.stale_after_days, folder, job.summary)
+    except BaseException as error:
+        job.interrupts.ignore()
+        _record_failure(job, adapters.warehouse, error)
+        raise
+
+
+def show_published(job: Invocation, head: pipeline.Head) -> None:
+    """Show the summary and the first rows of each table, within a bounded time."""
+    job.interrupts.ignore()  # published and recorded: only display is left
+    job.show_summary()
+    with job.interrupts.at_most(_SHOW_TIMEOUT_S):
+        show_frames(job, head)
+
+
+def show_frames(job: Invocation, head: pipeline.Head) -> None:
+    """Five rows of each table on a terminal, shape and types of each as a log line elsewhere."""
+    for name, table in TABLES.items():
+        rows = job.summary.rows.get(name, 0)
+        if not job.view:
+            types = frame_types(table)
+            job.telemetry.event(f"frame {name}", table=name, shape=[rows, len(types)], types=types)
+            continue
+        try:
+            some = frame(head(name, _ROWS_SHOWN))
+        except PipelineError as error:
+            job.telemetry.warn(f"rows of {name} can't be shown: {error}")
+            return
+        job.view.show_frame(name, some, rows)
+
+
+def _record_failure(job: Invocation, warehouse: Warehouse, error: BaseException) -> None:
+    if isinstance(error, LockHeld):
+        return  # the table is the other run's at this time
+    job.name_target(error)
+    if job.summary.state is not RunState.MERGED:
+        job.summary.state = RunState.FAILED
+    job.summary.error = redacted(str(error), job.settings.secrets)
+    try:
+        with job.interrupts.at_most(_RECORD_TIMEOUT_S):
+            warehouse.finish(job.summary)
+    except PipelineError as second:
+        job.telemetry.event(f"pipeline_runs was not updated: {second}")

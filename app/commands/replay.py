@@ -1,0 +1,47 @@
+"""`replay`: publish once more what earlier runs received."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..core.model import Manifest
+from ..errors import LakeError
+from ..lake.store import S3Lake
+from ..mysql.warehouse import MysqlWarehouse
+from ..pipeline.replay import ArchivedSource, archived_run
+from ..pipeline.run import Head
+from .invocation import Invocation
+from .publish import publish, show_published
+
+
+def execute(job: Invocation, spool: Path) -> None:
+    """Replay each run in turn, oldest first; the first that fails ends it. Raises PipelineError."""
+    replayed: list[dict[str, object]] = []
+    head: Head | None = None
+    archive = S3Lake(job.settings)
+    with job.adapters(prefix=job.request.to_prefix, database=job.request.to_database) as adapters:
+        elsewhere = adapters.lake.place != archive.place
+        for manifest in _to_replay(job, archive):
+            # Elsewhere it is as if each had run then; here the tables change now.
+            job.begin(manifest.run_id, manifest.as_of if elsewhere else None)
+            job.summary.replayed = replayed
+            source = ArchivedSource(job.source, archive, manifest.endpoints, copied=elsewhere)
+            head = publish(job, dataclasses.replace(adapters, source=source), spool)
+            replayed.append({"replayed_run_id": manifest.run_id, **job.summary.log_fields()})
+        assert head  # there was something to replay
+        show_published(job, head)
+
+
+def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
+    """What was received by the runs that were asked for, as a manifest each."""
+    request, source = job.request, job.source.name
+    if request.run_id:
+        with MysqlWarehouse(job.settings) as home:
+            yield archived_run(archive, source, request.run_id, home.one_run(request.run_id))
+        return
+    first, last = (day and f"{day:%Y%m%d}" for day in (request.since, request.until))
+    chosen = [i for i in archive.published_run_ids() if (first or "0") <= i[:8] <= (last or "9")]
+    found = [m for m in map(archive.manifest, chosen) if m and m.replayed_run_id is None and m.source == source]
+    if not found:
+        raise LakeError(f"no run of source {source} published in that time", hint="see: runs")
+    yield from found

@@ -1,0 +1,53 @@
+"""`report`: one HTML page from one published snapshot."""
+
+import tempfile
+from pathlib import Path
+
+from ..core.model import RunState
+from ..core.schema import TABLES
+from ..errors import LakeError, SettingsError
+from ..pipeline.published import read_files
+from ..sources import never_filled
+from .invocation import Invocation
+
+
+def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
+    """Write the page from the versions that the manifest names, whatever is published meanwhile. Raises PipelineError."""
+    from ..report.page import report  # charts take longer to import than any other command should wait
+
+    with job.adapters() as adapters:
+        lake = adapters.lake
+        with job.telemetry.stage("read"):
+            manifest = lake.latest().manifest
+            if manifest is None:
+                raise LakeError("nothing is published yet", hint="run the pipeline first")
+            tables = {
+                name: read_files(lake, table, [file for file in manifest.files if file.table == name])
+                for name, table in TABLES.items()
+            }
+            runs = adapters.warehouse.runs(job.request.limit)
+        with job.telemetry.stage("report"):
+            page = report(
+                manifest, tables, runs, job.run.started_at, job.settings.stale_after_days, never_filled(manifest.source)
+            )
+            out = _written(job, page)
+            published_at = lake.publish_report(page) if job.request.publish else None
+    job.summary.state = RunState.REPORTED
+    places = {"run_id": manifest.run_id, "file": str(out.absolute()), "object": published_at}
+    job.result = places
+    if job.view:
+        for place in filter(None, (places["file"], published_at)):
+            job.view.done("written", place)
+    else:
+        job.telemetry.event("report written", **places)
+
+
+def _written(job: Invocation, page: str) -> Path:
+    # A container that publishes has no directory of its own to write to but the temporary one.
+    default = Path(tempfile.gettempdir() if job.request.publish else ".", "spacex-report.html")
+    out = job.request.out or default
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"--out: {error}", hint="name a file that can be written") from error
+    return out

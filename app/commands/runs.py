@@ -1,0 +1,26 @@
+"""`runs`: what the last runs did; `runs show`: everything that is known of one."""
+
+from pathlib import Path
+
+from ..core.model import RunState
+from ..errors import SettingsError
+from .invocation import Invocation
+
+
+def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
+    """List runs, or show one. Raises PipelineError."""
+    run_id = job.request.run_id
+    with job.adapters() as adapters:
+        if run_id is None:
+            found = adapters.warehouse.runs(job.request.limit)
+        elif one := adapters.warehouse.one_run(run_id):
+            found = [one]
+        else:
+            raise SettingsError(f"pipeline_runs has no run {run_id}", hint="see: runs")
+    job.summary.state = RunState.LISTED
+    job.result = found
+    if job.view:
+        (job.view.show_run if run_id else job.view.show_runs)(found)
+    elif not job.request.as_json:
+        for one in found:
+            job.telemetry.event(f"run {one['run_id']} {one['state']}", run=one)

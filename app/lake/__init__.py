@@ -1,0 +1,1 @@
+"""The bucket: raw archive, partitions, quarantine and manifests."""
