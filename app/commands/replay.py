@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.model import Manifest
 from ..errors import LakeError
+from ..lake.layout import day as day_of
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline.replay import ArchivedSource, archived_run
@@ -39,8 +40,8 @@ def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
         with MysqlWarehouse(job.settings) as home:
             yield archived_run(archive, source, request.run_id, home.one_run(request.run_id))
         return
-    first, last = (day and f"{day:%Y%m%d}" for day in (request.since, request.until))
-    chosen = [i for i in archive.published_run_ids() if (first or "0") <= i[:8] <= (last or "9")]
+    first, last = (day.isoformat() if day else None for day in (request.since, request.until))
+    chosen = [i for i in archive.published_run_ids() if (first or "0") <= day_of(i) <= (last or "9")]
     found = [m for m in map(archive.manifest, chosen) if m and m.replayed_run_id is None and m.source == source]
     if not found:
         raise LakeError(f"no run of source {source} published in that time", hint="see: runs")

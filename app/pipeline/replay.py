@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,5 +61,4 @@ def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] |
         raise LakeError(f"run {run_id} published nothing, and none before it did", hint="run the pipeline")
     if any(response.watermark for response in base.endpoints.values()):
         raise LakeError(f"run {run_id} published nothing and may have received changes only", hint=f"replay {base.run_id}")
-    as_of = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return base.model_copy(update={"run_id": run_id, "as_of": as_of, "endpoints": {**base.endpoints, **received}})
+    return base.model_copy(update={"run_id": run_id, "as_of": told["started_at"], "endpoints": {**base.endpoints, **received}})
