@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -51,10 +51,10 @@ class RawObject(_Frozen):
 class Watermark(_Frozen):
     """How far an API that can tell changes has been read."""
 
-    full_at: datetime  # when everything was read last
+    full_at: AwareDatetime  # when everything was read last
     total: int  # how many records there were then
-    changed_at: datetime  # the newest change received since
-    recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
+    changed_at: AwareDatetime  # the newest change received since
+    recent: dict[str, AwareDatetime]  # records that changed shortly before, and when: they are asked for again
 
 
 class ArchivedResponse(_Frozen):
@@ -153,7 +153,7 @@ class LookupUse(_Frozen):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that the bucket lists under a partition's key."""
+    """The newest version of an object that the bucket lists under a partition's key."""
 
     key: str
     etag: str
@@ -177,7 +177,7 @@ class Manifest(_Frozen):
     """What one run published: the commit point of the lake. It claims only what both stores hold."""
 
     run_id: str
-    published_at: datetime
+    published_at: AwareDatetime
     source: str
     source_url: str
     app_version: str
@@ -188,8 +188,8 @@ class Manifest(_Frozen):
     rejected: int
     retained_ids: list[str]
     lookups: dict[str, LookupUse]
-    newest_launch_utc: datetime | None
-    as_of: datetime
+    newest_launch_utc: AwareDatetime | None
+    as_of: AwareDatetime
     replayed_run_id: str | None
     number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
 
@@ -200,11 +200,15 @@ class Manifest(_Frozen):
 
 @dataclass(frozen=True)
 class Pointer:
-    """The published manifest and the pointer's ETag, which the next publication must still find."""
+    """The published manifest and the pointer's ETag, which the next publication must still find.
+
+    `fault`: why the pointer or its manifest can't be believed; there is no manifest then. `warning`: what was found wrong and
+    could be set right by reading.
+    """
 
     manifest: Manifest | None
     etag: str | None
-    fault: str | None = None  # why what is there can't be believed; then there is no manifest
+    fault: str | None = None
     warning: str | None = None
 
 
