@@ -24,9 +24,9 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.tables: dict[str, list[list[str]]] = {}
         self.text = ""
-        self.axis: list[str] = []  # what stands at the charts' axes
+        self.axis: list[str] = []  # what stands at the axes of the wide charts
         self._rows: list[list[str]] = []
-        self._in_cell = self._in_text = False
+        self._in_cell = self._in_text = self._in_wide = False
         self.feed(text)
         self.close()
 
@@ -34,7 +34,9 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag == "table":
             self._rows = self.tables[dict(attrs)["id"] or ""] = []
-        elif tag == "text":
+        elif tag == "svg":
+            self._in_wide = dict(attrs)["class"] == "chart wide"
+        elif tag == "text" and self._in_wide:
             self.axis.append("")
             self._in_text = True
         elif tag == "tr":
