@@ -299,7 +299,7 @@ class PastRun:
     """A run as `pipeline_runs` has it, with what follows from it."""
 
     run_id: str
-    state: str
+    state: RunState
     started_at: datetime
     finished_at: datetime | None
     rows_by_table: dict[str, dict[str, int | None]]
@@ -309,7 +309,7 @@ class PastRun:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "PastRun":
         """The run that a row of `pipeline_runs` tells of."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"state": RunState(row["state"])})
 
     @property
     def seconds(self) -> float | None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.core.model import Manifest, PastRun
+from app.core.model import Manifest, PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
 from app.report import quality, stats
@@ -188,7 +188,7 @@ def test_an_axis_ends_above_the_highest_bar(highest: float) -> None:
     assert 2 <= len(ticks) <= 7
 
 
-def run(state: str, run_id: str = "20260301T000000Z-00000002") -> PastRun:
+def run(state: RunState, run_id: str = "20260301T000000Z-00000002") -> PastRun:
     return PastRun(
         run_id, state, NOW, NOW + timedelta(seconds=2.5), {"launches": {"total": 7, "inserted": 3, "updated": None}}, 0, None
     )
@@ -202,19 +202,19 @@ MANIFEST = Manifest.model_construct(
 @pytest.mark.parametrize(
     ("state", "is_stale", "kinds"),
     [
-        ("published", False, ["good"]),
-        ("unchanged", False, ["good", "good"]),
-        ("failed", False, ["bad", "good"]),
-        ("merged", False, ["warn", "good"]),
-        ("published", True, ["bad", "good"]),
+        (RunState.PUBLISHED, False, ["good"]),
+        (RunState.UNCHANGED, False, ["good", "good"]),
+        (RunState.FAILED, False, ["bad", "good"]),
+        (RunState.MERGED, False, ["warn", "good"]),
+        (RunState.PUBLISHED, True, ["bad", "good"]),
     ],
 )
-def test_a_glance_tells_whether_to_trust_the_data(state: str, is_stale: bool, kinds: list[str]) -> None:
+def test_a_glance_tells_whether_to_trust_the_data(state: RunState, is_stale: bool, kinds: list[str]) -> None:
     found = quality.trust(MANIFEST, [run(state)], is_stale=is_stale)
     assert [kind for kind, _ in found] == kinds
     assert any(MANIFEST.run_id in sentence and "equal" in sentence for _, sentence in found)
 
 
 def test_a_past_run_counts_the_rows_it_wrote() -> None:
-    one = run("published")
+    one = run(RunState.PUBLISHED)
     assert (one.seconds, one.launches, one.rows_written) == (2.5, 7, 3)
