@@ -62,7 +62,7 @@ def _in_all_sizes(draw: Callable[[str], ET.Element]) -> Markup:
 
 def _options(size: str, labels: Sequence[str], ticks: Sequence[float], show: Callable[[float], str]) -> dict[str, object]:
     width, height = _SIZES[size]
-    most = (width - 4 * _DIGIT_PX) // (_DIGIT_PX * max(map(len, labels)) + _FONT_PX // 2)
+    most = width // (_DIGIT_PX * max(map(len, labels)) + _FONT_PX // 2)
     every = -(-len(labels) // most)
     return {
         "width": width,
