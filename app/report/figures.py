@@ -74,7 +74,7 @@ def moves(launches: pd.DataFrame, changes: pd.DataFrame, as_of: datetime) -> Fig
 def coming(launches: pd.DataFrame, as_of: datetime) -> list[dict[str, Any]]:
     """The next launches, each with whether its date has passed."""
     rows = stats.records(stats.next_launches(launches, _SHOWN))
-    return [{**row, "is_overdue": row["date_utc"] + timedelta(days=_LASTS.get(row["date_precision"], 0)) < as_of} for row in rows]
+    return [{**row, "is_overdue": row["date_utc"] < as_of - timedelta(days=_LASTS.get(row["date_precision"], 0))} for row in rows]
 
 
 def last(launches: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from app.core.model import Manifest, PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
-from app.report import quality, stats
+from app.report import figures, quality, stats
 from app.report.charts import axis
 from app.sources import never_filled
 
@@ -122,6 +122,22 @@ def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() ->
     launches = frame(LAUNCHES)
     assert list(stats.next_launches(launches, 9)["launch_id"]) == ["l6", "l5"]
     assert list(stats.last_launches(launches, 2)["launch_id"]) == ["l7", "l4"]
+
+
+@pytest.mark.parametrize(
+    ("at", "precision", "is_overdue"),
+    [
+        ("2026-02-01", "month", False),
+        ("2026-01-01", "month", True),
+        ("2026-02-28", "hour", True),
+        ("2026-01-01", "quarter", False),
+        ("9999-12-31", "year", False),
+        ("1000-01-01", None, True),
+    ],
+)
+def test_a_date_is_overdue_when_all_that_its_precision_names_has_passed(at: str, precision: str, is_overdue: bool) -> None:
+    coming = figures.coming(frame(rows("launches", launch(1, "upcoming", at, date_precision=precision))), NOW)
+    assert [one["is_overdue"] for one in coming] == [is_overdue]
 
 
 def change(day: int, number: int, column: str, old: str | None, new: str | None) -> dict[str, Any]:
