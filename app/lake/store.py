@@ -92,10 +92,6 @@ class S3Lake:
         """Replace one partition's object by one PUT, if it still is the one that was listed."""
         return self._partitions.write(run, key, rows, checksum, over)
 
-    def read(self, key: str, version_id: str | None) -> pa.Table:
-        """One partition as stored."""
-        return self._partitions.read(key, version_id)
-
     def rows(self, file: WrittenFile) -> pa.Table:
         """One partition at the version that a manifest names, by the schema of today."""
         return self._partitions.rows(file)
