@@ -86,23 +86,21 @@ class Partitions:
             size=len(body),
         )
 
-    def read(self, key: str, version_id: str | None) -> pa.Table:
-        """One partition as stored. Raises LakeError; UnreadableObject for what is gone or no partition."""
-        with self._opened(key, version_id) as file:
-            return _rows(file)
-
     def rows(self, file: WrittenFile) -> pa.Table:
-        """One partition at the version that a manifest names, by the schema of today. Raises LakeError as `read` does."""
+        """One partition at the version that a manifest names, by the schema of today.
+
+        Raises LakeError; UnreadableObject for what is gone or is no partition.
+        """
         with self._opened(file.key, file.version_id, file) as opened:
             return _conformed(TABLES[file.table], _rows(opened))
 
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
-        """One partition as it was listed, by the schema of today. Raises LakeError as `read` does."""
+        """One partition as it was listed, by the schema of today. Raises as `rows` does."""
         with self._opened(stored.key, stored.version_id) as opened:
             return _conformed(table, _rows(opened))
 
     def checksum(self, file: WrittenFile) -> Checksum:
-        """What one partition's object holds, by its values. Raises LakeError as `read` does."""
+        """What one partition's object holds, by its values. Raises as `rows` does."""
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
             checksum = EMPTY
             for batch in _batches(opened):
