@@ -17,7 +17,19 @@ ALLOWED = {
     "commands": {"core", "telemetry", "lake", "mysql", "sources", "pipeline", "report"},
 }
 PURE_LIBRARIES = {
-    *("collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "itertools", "json"),
+    *(
+        "collections",
+        "concurrent",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "functools",
+        "hashlib",
+        "itertools",
+        "json",
+    ),
     *("math", "operator", "pathlib", "re", "typing", "pyarrow", "pydantic", "pydantic_core", "pandas"),
 }
 
