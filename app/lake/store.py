@@ -30,11 +30,9 @@ from ..core.model import (
     PartitionKey,
     Pointer,
     RawObject,
-    Rejected,
     Response,
     Run,
     StoredObject,
-    UnreadableRecord,
     WrittenFile,
 )
 from ..core.schema import TABLES
@@ -201,22 +199,11 @@ class S3Lake:
         if digest.hexdigest() != raw.sha256:
             raise LakeError(f"{self._url(raw.key)} is not what was archived", hint="restore that version of the object")
 
-    def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str:
-        """Keep the records that can't be used, each with its reason; the key. Raises LakeError."""
+    def quarantine(self, run: Run, lines: Path) -> str:
+        """Keep the records that can't be used, each a line of a packed file with its reason; the key. Raises LakeError."""
         key = f"quarantine/run={run.id}/launches.jsonl.gz"
-        lines = []
-        for r in rejected:
-            raw = r.raw.text if isinstance(r.raw, UnreadableRecord) else r.raw
-            line = {
-                "endpoint": r.endpoint,
-                "index": r.index,
-                "id": r.id,
-                "path": r.path,
-                "value": r.value,
-                "error": r.reason,
-            }
-            lines.append(json.dumps({**line, "raw": raw}).encode() + b"\n")
-        self._call("PutObject", key, Body=gzip.compress(b"".join(lines), mtime=0), ContentType="application/gzip")
+        with lines.open("rb") as file:
+            self._call("PutObject", key, Body=file, ContentType="application/gzip")
         return key
 
     # --- partitions -----------------------------------------------------------------------------------------------
