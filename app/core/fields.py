@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, FailFast, Field, PlainValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import to_json
 
 from .schema import Kind
@@ -112,7 +112,7 @@ Real = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(
 Integer = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-(2**63), lt=2**63)]
 Reference = Annotated[Any, PlainValidator(_reference)]
 """An id, or the whole object that it stands for; null and an empty object name nothing."""
-Parts = Annotated[list[_Part | None], Field(max_length=MAX_PARTS), FailFast()]
+Parts = Annotated[list[_Part | None], Field(max_length=MAX_PARTS, fail_fast=True)]
 """A list of parts; null is a part of which nothing is known. One fault is enough: each would be kept, of millions."""
 Time = Annotated[datetime, PlainValidator(parse_utc)]
 

@@ -19,7 +19,7 @@ from ..errors import GateRefused, StoresDisagree, some
 from .adapters import Adapters
 from .history import changes_of, history, launch_changes
 from .published import read_files
-from .quarantine import SetAside, check_count, write_lines
+from .quarantine import RejectsFile, check_count, write_lines
 from .second_process import in_parallel, is_worth_it
 from .spill import Spill
 
@@ -54,7 +54,7 @@ class _Part:
     """What the launches of some bodies came to."""
 
     spill: Spill
-    aside: SetAside
+    aside: RejectsFile
     records: int = 0
     places: list[tuple[int, str]] = field(default_factory=list)  # of all records with a readable id, and that id
     accepted: set[str] = field(default_factory=set)
@@ -154,7 +154,7 @@ def _read_launches(
     run: Run, adapters: Adapters, responses: Mapping[str, Response], skip: set[int], folder: Path
 ) -> tuple[Candidate, set[str], dict[int, str]]:
     """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
-    lookups_aside = SetAside(folder.with_name(f"{folder.name}-lookups.gz"))
+    lookups_aside = RejectsFile(folder.with_name(f"{folder.name}-lookups.gz"))
     parser, launches = adapters.source.parser(responses, lookups_aside.add), responses["launches"]
     lookups_aside.close()
     asides = [lookups_aside]
@@ -210,7 +210,7 @@ def _read(
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> _Part:
-    part = _Part(Spill(folder), SetAside(folder.with_name(f"{folder.name}-aside.gz")))
+    part = _Part(Spill(folder), RejectsFile(folder.with_name(f"{folder.name}-aside.gz")))
     for batch in source.launches(launches):
         part.records += len(batch)
         for checked in validate(((i, raw) for i, raw in batch if i not in skip), parser):

@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 30
 _LEVEL = 1
 
 
-class SetAside:
+class RejectsFile:
     """Records set aside, in one file; closed before it is read, or handed to another process."""
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ def check_count(rejects: int, size: int = 0) -> None:
         raise GateRefused(f"refused: over {what} can't be used", hint="no more is read; what was sent is in the raw archive")
 
 
-def write_lines(rejects: Iterable[Rejected], parts: Iterable[SetAside], to: Path) -> None:
+def write_lines(rejects: Iterable[Rejected], parts: Iterable[RejectsFile], to: Path) -> None:
     """The quarantine's file: a line for each reject, with the record that the parts hold in the same order."""
     records = (record for part in parts for record in part.records())
     with gzip.GzipFile(to, "wb", compresslevel=_LEVEL, mtime=0) as file:

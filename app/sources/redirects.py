@@ -28,9 +28,7 @@ def target(url: str, location: str | None) -> str:
         allowed = False
     if not allowed:
         message = f"{url}: redirected to {shortened(wanted)}, which is not followed"
-        raise SourceError(
-            message, hint="only the same host is, and never from https to http; set SOURCE_URL to it if it is right"
-        )
+        raise SourceError(message, hint="only the same host is, never from https to http; if it is right, set SOURCE_URL to it")
     return goal
 
 
