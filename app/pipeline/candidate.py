@@ -25,7 +25,7 @@ from .spill import Spill
 
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
 MAX_REFERENCES = 300_000  # kept in memory; 20,000 launches name some 60,000
-MAX_ROW_MIB = 4096  # on disk, where a few bytes that name a look-up record become rows of a hundred kilobytes
+MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a look-up record become rows of a hundred kilobytes
 _MAX_ODD = 1000  # different unknown fields, or notes
 _NAMED = 5  # rejects that are warned of one by one
 _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies

@@ -26,6 +26,10 @@ class Shifted(Exception):
         self.ids = None if ids is None else frozenset(ids)
 
 
+class _TooLong(Exception):
+    """No sound list has so many records or pages."""
+
+
 class Pages:
     """The pages of one reading, checked as they come.
 
@@ -41,13 +45,13 @@ class Pages:
         self._last_ids = last_ids
 
     def add(self, body: Body, records: list[Any], total: Any) -> None:
-        """Take up the next page, and the total that it states. Raises Shifted or SourceError when the list can't be this one."""
+        """Take up the next page, and the total that it states. Raises Shifted when it does not go with those before it."""
         number = len(self.bodies) + 1
         if self.bodies and total != self.total:
             raise Shifted(f"the total changed from {self.total!r:.40} to {total!r:.40} at page {number}")
         self.received += len(records)
         if self.received > MAX_RECORDS or number > MAX_PAGES:
-            raise SourceError(f"the list has more than {MAX_RECORDS} records or {MAX_PAGES} pages", hint="no more of it is read")
+            raise _TooLong(f"the list has more than {MAX_RECORDS} records or {MAX_PAGES} pages")
         for record in records:
             if isinstance(record, dict) and isinstance(found := record.get("id"), str):
                 (self.twice if found in self._ids else self._ids).add(found)
@@ -68,7 +72,7 @@ class Pages:
 def settled(url: str, read: Callable[[frozenset[str] | None], _Read]) -> _Read:
     """What `read` gives once the list holds still. It receives the ids of the reading before, where that held some twice.
 
-    Raises SourceError when the list would not hold still.
+    Raises SourceError when the list would not hold still, or is too long.
     """
     fault, ids = "", None
     for _ in range(READINGS):
@@ -76,4 +80,6 @@ def settled(url: str, read: Callable[[frozenset[str] | None], _Read]) -> _Read:
             return read(ids)
         except Shifted as error:
             fault, ids = str(error), error.ids
+        except _TooLong as error:
+            raise SourceError(f"{url}: {error}", hint="no more of it is read") from error
     raise SourceError(f"{url}: {fault}", hint=f"read {READINGS} times; the list changes while it is read")
