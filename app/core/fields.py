@@ -118,6 +118,6 @@ Time = Annotated[datetime, PlainValidator(parse_utc)]
 
 
 def readable_id(raw: Any) -> str | None:
-    """A record's id when it can be told, whatever else is wrong with the record."""
+    """A record's id when it can be read, whatever else is wrong with the record."""
     found = raw.get("id") if isinstance(raw, dict) else None
     return found if isinstance(found, str) and _KEY.fullmatch(found) else None

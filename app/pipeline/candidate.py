@@ -1,4 +1,4 @@
-"""From the answers of a source to the snapshot that both stores shall hold: what came, and what is carried over."""
+"""From the answers of a source to the snapshot that both stores are to hold: what came, and what is carried over."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -83,7 +83,7 @@ def read_page(path: Path) -> tuple[dict[str, Any], list[Any]]:
         try:
             page = from_json(body.removeprefix(_BOM))  # the same values as Python's own parser, in half the time
         except ValueError:
-            page = _careful_page(body.decode("utf-8-sig"))  # tells what is wrong and where, or sets one record aside
+            page = _careful_page(body.decode("utf-8-sig"))  # names what is wrong and where, or sets one record aside
     except (RecursionError, MemoryError):
         raise ValueError(_TOO_MUCH) from None
     for name in _LISTS:

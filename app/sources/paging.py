@@ -18,7 +18,7 @@ _Read = TypeVar("_Read")
 class Shifted(Exception):
     """The pages do not add up to one state of the list.
 
-    `ids` is set where only ids that came twice tell so: a second reading with the same ids shows that the list holds them twice.
+    `ids` is set where the only sign is ids that came twice: if a second reading has the same ids, the list itself repeats them.
     """
 
     def __init__(self, message: str, ids: Iterable[str] | None = None) -> None:

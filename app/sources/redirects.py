@@ -13,8 +13,8 @@ _MAX_CHARS = 2000
 def target(url: str, location: str | None) -> str:
     """The address that an answer of `url` points to. Raises SourceError with both addresses when it may not be followed.
 
-    It may be on the same host and port, or on the same host by https where http was asked. Any other host is refused, whatever
-    its address: nobody has named it, and it would be sent what is meant for the one that was asked.
+    It may be on the same host and port, or on the same host over https where http was asked. Any other host is refused, whatever
+    its address: the settings do not name it, and it would receive what is meant for the host that they do.
     """
     if not location:
         raise SourceError(f"{url}: redirected, but the answer does not say where", hint="check SOURCE_URL")

@@ -60,7 +60,7 @@ class LaunchLibrarySource:
         warn: Callable[[str], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        # Another provider's launches are another source: the gate shall not let them replace these unasked.
+        # Another provider's launches are another source: the gate must not let them replace these unasked.
         self.name = "launch_library" if provider_id == SPACEX else f"launch_library-{provider_id}"
         self.url = url
         self._client = client
@@ -109,7 +109,7 @@ class LaunchLibrarySource:
                 if budget.left < 1:
                     raise
                 why = error.why
-        self._warn(f"only what changed since {_text(watermark.changed_at - OVERLAP)} is read: {why} and {budget.told}")
+        self._warn(f"only what changed since {_text(watermark.changed_at - OVERLAP)} is read: {why} and {budget.remaining}")
         if due:
             setting = f"FULL_SNAPSHOT_DAYS {self._full_every.days}"
             self._warn(f"everything was last read on {watermark.full_at:%Y-%m-%d}, over {setting}: launches that are gone stay")
@@ -173,7 +173,7 @@ class LaunchLibrarySource:
             raise SourceError(f"{url}: the page can't be read: {error}") from error
 
     def _budget(self, spool: Path) -> "_Budget":
-        """What the API says is left; asking costs nothing. Raises SourceError when nothing is, or it can't be told."""
+        """What the API says is left; asking costs nothing. Raises SourceError when nothing is, or the answer can't be read."""
         to = spool / "throttle"
         self._client.fetch(self._throttle_url, to, opening=b"{")
         try:
@@ -202,7 +202,7 @@ class _OverBudget(SourceError):
     def __init__(self, why: str, budget: "_Budget") -> None:
         free = f"the next is free in {budget.next_s:.0f} s, " if budget.left <= 0 else ""
         when = f"{free}all are in {budget.period_s} s at the latest"
-        super().__init__(f"{why} and {budget.told}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
+        super().__init__(f"{why} and {budget.remaining}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
         self.why = why
 
 
@@ -216,16 +216,16 @@ class _Budget:
     next_s: float
 
     @classmethod
-    def of(cls, told: _Throttle) -> "_Budget":
-        left = max(0, told.your_request_limit - told.current_use)
-        return cls(left, told.your_request_limit, told.limit_frequency_secs, told.next_use_secs)
+    def of(cls, answer: _Throttle) -> "_Budget":
+        left = max(0, answer.your_request_limit - answer.current_use)
+        return cls(left, answer.your_request_limit, answer.limit_frequency_secs, answer.next_use_secs)
 
     @property
-    def told(self) -> str:
+    def remaining(self) -> str:
         return f"{self.left} of {self.limit} in {self.period_s} s are left"
 
     def spend(self) -> None:
-        """Take off a request that is about to be made. Raises _OverBudget; nobody waits for the next in a paid task."""
+        """Take off a request that is about to be made. Raises _OverBudget; the next is not waited for, in a task that is paid by the second."""
         if self.left < 1:
             raise _OverBudget("another request is needed", self)
         self.left -= 1

@@ -157,7 +157,7 @@ def _orbit(launch: Launch) -> str | None:
 
 
 def _orbits(launch: Launch) -> str | None:
-    """The mission's orbit, told whether or not payloads are listed."""
+    """The mission's orbit, which is known whether or not payloads are listed."""
     orbit = _orbit(launch)
     return as_json_array("mission.orbit", [orbit]) if _names_something(launch.mission) else None
 
