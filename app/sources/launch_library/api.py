@@ -225,7 +225,7 @@ class _Budget:
         return f"{self.left} of {self.limit} in {self.period_s} s are left"
 
     def spend(self) -> None:
-        """Take off a request that is about to be made. Raises _OverBudget; the next is not waited for, in a task that is paid by the second."""
+        """Take off a request that is about to be made. Raises _OverBudget: the next may be free in an hour."""
         if self.left < 1:
             raise _OverBudget("another request is needed", self)
         self.left -= 1
