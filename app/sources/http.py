@@ -92,7 +92,7 @@ class HttpClient:
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = _as_it_is
         self._session.headers.update({"User-Agent": f"spacex-pipeline/{__version__}", "Accept": "application/json"})
         self._session.headers["Accept-Encoding"] = ACCEPTED
@@ -216,6 +216,13 @@ class HttpClient:
 
 _SHOWN_BYTES = 80
 _jitter = tenacity.wait_exponential_jitter(multiplier=0.5, max=8.0, jitter=0.5)
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: requests reads their whole body and takes their address apart even where it is not to follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        """None that requests should know of."""
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
