@@ -221,7 +221,7 @@ _jitter = tenacity.wait_exponential_jitter(multiplier=0.5, max=8.0, jitter=0.5)
 class _Session(requests.Session):
     """Leaves redirects alone: requests reads their whole body and takes their address apart even where it is not to follow."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+    def get_redirect_target(self, resp: requests.Response) -> None:
         """None that requests should know of."""
 
 
