@@ -1,4 +1,4 @@
-"""The command line: what can be asked for. What then happens is in `command.py`."""
+"""The command line: commands and options. What they do is in `commands/`."""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from typing import Any, TextIO
 import click
 
 from . import __version__
+from .telemetry.output import conclude
+from .telemetry.text import printable
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,14 @@ class Request:
     publish: bool = False
 
     @property
-    def log_stream(self) -> TextIO | None:
-        """The stream for log lines: not the one that the result goes to; none when it was closed."""
+    def log_stream(self) -> TextIO:
+        """The stream for log lines: not the one that the result goes to."""
         return sys.stderr if self.as_json else sys.stdout
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody sits at a terminal and looks at it."""
-        return self.log_stream is not None and self.log_stream.isatty()
+        """Whether it is a terminal, with a person in front of it."""
+        return self.log_stream.isatty()
 
     @property
     def needs_frames(self) -> bool:
@@ -193,8 +195,17 @@ def parse(arguments: list[str]) -> Request | int:
     try:
         result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _refused(error)
     except click.Abort:
         return 2
     return result if isinstance(result, Request) else int(result or 0)
+
+
+def _refused(error: click.ClickException) -> int:
+    """Show what is wrong with the arguments, which may hold anything; the exit code."""
+    message = f"Error: {printable(error.format_message())}"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    usage = [context.get_usage(), f"Try '{context.command_path} -h' for help.", ""] if context else []
+    print(*usage, message, sep="\n", file=sys.stderr)  # noqa: T201  # there is no logger yet
+    conclude(message, sys.stderr)
+    return 2

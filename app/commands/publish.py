@@ -9,7 +9,7 @@ from ..core.transform import frame, frame_types
 from ..errors import LockHeld, PipelineError
 from ..pipeline import run as pipeline
 from ..pipeline.adapters import Adapters
-from ..telemetry.logs import redacted
+from ..telemetry.redaction import redacted
 from .invocation import Invocation
 
 _ROWS_SHOWN = 5
