@@ -19,8 +19,8 @@ def main() -> NoReturn:
     output.install()
     try:
         code = _main()
-    except Exception as error:  # not even its text is printed: it may hold anything, and nobody knows the secrets here
-        print(f"spacex-pipeline: a fault of the program: {type(error).__name__}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001  # not even its text is printed: it may hold a secret, and those are not known here
+        sys.stderr.write(f"spacex-pipeline: a fault of the program: {type(error).__name__}\n")
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()

@@ -56,6 +56,10 @@ class LakeError(PipelineError):
     exit_code = 5
 
 
+class UnreadableObject(LakeError):
+    """An object in S3 is gone, can't be read, or isn't what it was: S3 itself answered well."""
+
+
 class WarehouseError(PipelineError):
     """MySQL refused, failed, or holds what it should not."""
 

@@ -1,8 +1,8 @@
 """The temporary folder of one run; those that killed runs left behind are removed.
 
-A run holds a lock on its folder (flock, on the folder itself) as long as its process lives, however that ends. Whoever gets the lock
-of another folder knows that nobody uses it. Between the making of a folder and its locking another run may remove it: its maker then
-finds that it is gone, and makes another.
+A run holds a lock on its folder (flock, on the folder itself) as long as its process lives, however that ends. Whoever gets the
+lock of another folder knows that nobody uses it. Before a new folder is locked another run may remove it: its maker then finds that
+it is gone, and makes another.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def _remove(path: str) -> None:
         if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
             return
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for name in os.listdir(folder):  # by the descriptor: whatever the path comes to name, this folder alone is emptied
+        for name in os.listdir(folder):  # noqa: PTH208  # by the descriptor: whatever the path comes to name, this folder alone is emptied
             try:
                 os.unlink(name, dir_fd=folder)
             except (IsADirectoryError, PermissionError):

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -29,6 +29,7 @@ class Run:
     source: str
     as_of: datetime
     replayed_run_id: str | None = None
+    command: str = "run"
 
 
 class _Frozen(BaseModel):
@@ -50,10 +51,10 @@ class RawObject(_Frozen):
 class Watermark(_Frozen):
     """How far an API that can tell changes has been read."""
 
-    full_at: datetime  # when everything was read last
+    full_at: AwareDatetime  # when everything was read last
     total: int  # how many records there were then
-    changed_at: datetime  # the newest change received since
-    recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
+    changed_at: AwareDatetime  # the newest change received since
+    recent: dict[str, AwareDatetime]  # records that changed shortly before, and when: they are asked for again
 
 
 class ArchivedResponse(_Frozen):
@@ -152,10 +153,11 @@ class LookupUse(_Frozen):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that the bucket lists under a partition's key."""
+    """The newest version of an object that the bucket lists under a partition's key."""
 
     key: str
     etag: str
+    version_id: str
 
 
 class WrittenFile(_Frozen):
@@ -175,7 +177,7 @@ class Manifest(_Frozen):
     """What one run published: the commit point of the lake. It claims only what both stores hold."""
 
     run_id: str
-    published_at: datetime
+    published_at: AwareDatetime
     source: str
     source_url: str
     app_version: str
@@ -186,9 +188,10 @@ class Manifest(_Frozen):
     rejected: int
     retained_ids: list[str]
     lookups: dict[str, LookupUse]
-    newest_launch_utc: datetime | None
-    as_of: datetime
+    newest_launch_utc: AwareDatetime | None
+    as_of: AwareDatetime
     replayed_run_id: str | None
+    number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
 
     def by_partition(self) -> dict[PartitionKey, WrittenFile]:
         """The files by table and year."""
@@ -197,10 +200,16 @@ class Manifest(_Frozen):
 
 @dataclass(frozen=True)
 class Pointer:
-    """The published manifest and the pointer's ETag, which the next publication must still find."""
+    """The published manifest and the pointer's ETag, which the next publication must still find.
+
+    `fault`: why the pointer or its manifest can't be believed; there is no manifest then. `warning`: what was found wrong and
+    could be set right by reading.
+    """
 
     manifest: Manifest | None
     etag: str | None
+    fault: str | None = None
+    warning: str | None = None
 
 
 class RunState(StrEnum):
@@ -227,12 +236,30 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions."""
+    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions.
+
+    Runs are ordered by the numbers that the server gave them under the lock, never by a clock.
+    """
 
     state: RunState | None = None
     merged_id: str | None = None
+    merged_number: int = 0
     merged_source: str | None = None
     merged_versions: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the database was before a run, and what was done to make it ready.
+
+    `number` is this run's; `clock_skew_s` how far this machine's clock is ahead of the server's.
+    """
+
+    number: int
+    last_run: LastRun
+    ddl: list[str]
+    unknown_columns: list[str]
+    clock_skew_s: float
 
 
 @dataclass(frozen=True)
@@ -251,6 +278,8 @@ class RunSummary:
     run_id: str
     source: str
     started_at: datetime
+    command: str = "run"
+    number: int | None = None
     state: RunState = RunState.RUNNING
     error: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
@@ -264,6 +293,7 @@ class RunSummary:
     warnings: list[str] = field(default_factory=list)
     ddl: list[str] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
+    repaired: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
     replayed: list[dict[str, Any]] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -279,6 +309,7 @@ class RunSummary:
             "files_deleted": self.files_deleted,
             "rejected": self.rejected,
             "retained": self.retained,
+            "repaired": len(self.repaired),
             "stores_equal": self.stores_equal,
             "warnings": len(self.warnings),
             "stage_seconds": {name: round(s, 3) for name, s in self.stage_seconds.items()},

@@ -69,7 +69,7 @@ def logger_to(console: TextIO | None, level: str, secrets: tuple[str, ...]) -> l
 def cloudwatch(
     logger: logging.Logger, group: str, run_id: str, region: str | None, secrets: tuple[str, ...], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Send the logger's lines to a CloudWatch group too, one stream per run; the queue is flushed at the end, within a time limit.
+    """Send the logger's lines to a CloudWatch group too, a stream for each run; the queue is flushed at the end, in bounded time.
 
     Lines that are not delivered are no failure; `warn` is called once.
     """

@@ -1,7 +1,7 @@
 """Secrets are taken out of everything that is printed, logged or stored, in whatever form they are written there.
 
-A secret is recognised character by character: as it is, or as JSON, Python, SQL, a URL or HTML would write that character, escaped
-once or several times. Base64 and hexadecimal are recognised as a whole.
+A secret is recognised character by character: as it is, or as JSON, Python, SQL, a URL or HTML would write that character,
+escaped once or several times. Base64 and hexadecimal are recognised as a whole.
 """
 
 import base64
@@ -15,8 +15,8 @@ from typing import Any
 
 MASK = "***"
 _WHOLE_WORDS_BELOW = 4
-"""A shorter secret is masked only where it stands alone. Masked within words it would garble every line, and inside a word it can't
-be told from the word. It is not refused: the server decides which passwords it takes."""
+"""A shorter secret is masked only where it stands alone. Masked within words it would garble every line, and inside a word it
+can't be told from the word. It is not refused: the server decides which passwords it takes."""
 _FRAGMENT_CHARS = 12  # servers cut what they quote in an error: a part as long as this is masked too
 _LEAST_CODED = 4  # of base64 or hexadecimal: fewer characters stand in any word
 _WORD = r"[A-Za-z0-9+/_=-]"

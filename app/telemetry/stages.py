@@ -46,7 +46,7 @@ class Telemetry:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """A stage of the run: timed, logged at its end with the counts put into the dictionary, and named in the errors that it raises."""
+        """A stage of the run: timed, logged at its end with the counts in the dictionary, named in the errors it raises."""
         counts: dict[str, Any] = {}
         self._stages.append(name)
         if self._view:

@@ -17,7 +17,7 @@ _UNPRINTABLE_IN_JSON = re.compile(f"[{_OTHERS}]")  # json escapes the first 32, 
 
 
 def printable(text: str) -> str:
-    """The text with everything escaped that is not simply seen, as Python writes it: `\\x1b`, `\\u202e`; one line whatever it was."""
+    r"""The text on one line, with everything escaped that is not simply seen, as Python writes it: `\x1b`, `\u202e`."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -65,7 +65,7 @@ def test_a_secret_is_masked_in_any_form(form: str, secret: str, before: str, aft
 @given(secret=SECRETS, text=st.text(string.ascii_letters + " ", max_size=40))
 def test_other_text_stays_as_it_is(secret: str, text: str) -> None:
     if secret not in text:
-        assert redacted(text, (secret,)).replace(MASK, "") in (text, redacted(text, (secret,)).replace(MASK, ""))
+        assert redacted(text, (secret,)) == text
     assert redacted(text, ()) == text
 
 

@@ -16,7 +16,7 @@ INVISIBLE = (
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Kármán line, 火箭 🚀 – “quoted” 5 €", "Kármán line, 火箭 🚀 – “quoted” 5 €"),
+        ("Kármán line, 火箭 🚀 “quoted” 5 €", "Kármán line, 火箭 🚀 “quoted” 5 €"),
         ("\x1b[31mred\x1b]0;title\x07", r"\x1b[31mred\x1b]0;title\x07"),
         ("two\nlines\r\tand a tab", r"two\nlines\r\tand a tab"),
         ("\x9b31m by C1", r"\x9b31m by C1"),
