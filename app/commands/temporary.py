@@ -1,8 +1,7 @@
 """The temporary folder of one run; those that killed runs left behind are removed.
 
-A run holds a lock on its folder (flock, on the folder itself) as long as its process lives, however that ends. Whoever gets the
-lock of another folder knows that nobody uses it. Before a new folder is locked another run may remove it: its maker then finds that
-it is gone, and makes another.
+A run holds a lock on its folder (flock, on the folder itself) while its process lives. Whoever gets the lock of another folder
+knows that no process uses it. Before a new folder is locked another run may remove it: its maker then makes another.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Standard output and standard error as a run writes to them: they never decide how it ends.
 
-A stream that is closed or full, or whose reader has left, takes nothing more, and the run goes on. Characters that an encoding lacks
-are escaped.
+A stream that is closed or full, or whose reader has left, takes nothing more, and the run goes on. Characters that are not in its
+encoding are escaped.
 """
 
 import codecs
