@@ -29,6 +29,7 @@ class Request:
     to_prefix: str | None = None
     to_database: str | None = None
     limit: int = 20
+    rows: int = 5
     out: Path | None = None
     publish: bool = False
 
@@ -49,6 +50,11 @@ class Request:
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")
+
+
+_rows = click.option(
+    "--rows", type=click.IntRange(0), default=5, show_default=True, help="Rows of each table to show, on a terminal."
+)
 
 
 def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +89,7 @@ def cli() -> None:
 
 @cli.command(epilog=_examples("run", "run --accept-shrink   after a refusal that a person has looked into"))
 @_json
+@_rows
 @_gate
 def run(**options: Any) -> Request:
     """Extract, validate, publish to S3 and MySQL, prove both equal."""
@@ -91,6 +98,7 @@ def run(**options: Any) -> Request:
 
 @cli.command(epilog=_examples("plan", "plan --json | jq .plan.rows"))
 @_json
+@_rows
 @_gate
 def plan(**options: Any) -> Request:
     """Show what a run would change, and write nothing.
@@ -123,6 +131,7 @@ def verify(**options: Any) -> Request:
 @click.option("--to-prefix", help="Publish under this prefix of the bucket; with --to-database.")
 @click.option("--to-database", help="Load into this database; with --to-prefix.")
 @_json
+@_rows
 @_gate
 def replay(since: datetime | None, until: datetime | None, **options: Any) -> Request:
     """Publish once more what an earlier run received.
@@ -137,16 +146,16 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
     return Request("replay", since=since and since.date(), until=until and until.date(), **options)
 
 
-@cli.group(invoke_without_command=True, epilog=_examples("runs --limit 5", "runs show 20261125T101209Z-c7f52c84"))
+@cli.group(invoke_without_command=True, epilog=_examples("runs --limit 5", "runs show latest"))
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
 @_json
 @click.pass_context
 def runs(context: click.Context, /, **options: Any) -> Request | None:
-    """List what the last runs did; `runs show ID` tells all of one."""
+    """List what the last runs did; `runs show ID` shows one in full, `runs show latest` the newest."""
     return None if context.invoked_subcommand else Request("runs", **options)
 
 
-@runs.command(epilog=_examples("runs show 20261125T101209Z-c7f52c84"))
+@runs.command(epilog=_examples("runs show latest", "runs show 20261125T101209Z-c7f52c84"))
 @click.argument("run_id")
 @_json
 def show(**options: Any) -> Request:

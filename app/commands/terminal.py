@@ -4,6 +4,7 @@ Nothing here uses rich's markup: text from outside would be taken for it. Every 
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.cells import cell_len
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _INNER = {"put", "prove", "commit"}  # stages within merge
 _CELL_CHARS = 32
+_INDENT = "    "
+_RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _EDGES = 3  # between two cells of a table with lines
 _NAMED = 8
 _CHANGES = 20
@@ -117,45 +121,21 @@ class Terminal:
                 self._say("     ", (f"→ {check.hint}", "yellow"))
 
     def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:
-        """The last runs as a table, newest first."""
+        """The last runs, newest first, a line each within 80 columns; below it the reason of one that failed."""
         self.close()
-        columns = (
-            "run",
-            "started (UTC)",
-            "result",
-            "source",
-            "version",
-            "seconds",
-            "slowest stage",
-            "launches",
-            "written",
-            "rejected",
-        )
-        table = _table(*columns, numbers_from=5)
+        now = datetime.now(UTC)
+        self._say((_RUN_LINE.format("run", "command", "result", "seconds", "written", "age"), "bold"))
         for run in runs:
-            seconds, slowest = "", ""
-            if run["finished_at"]:
-                seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}"
-            if stages := {name: s for name, s in run["stage_seconds"].items() if name not in _INNER}:
-                name = max(stages, key=lambda stage: stages[stage])
-                slowest = f"{name} {stages[name]:.1f}"
-            rows = run["rows_by_table"]
-            written = sum(n or 0 for counts in rows.values() for action, n in counts.items() if action != "total")
+            seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}" if run["finished_at"] else ""
+            counts = [n or 0 for rows in run["rows_by_table"].values() for action, n in rows.items() if action != "total"]
             state = RunState(run["state"])
-            launches = rows.get("launches", {}).get("total")
-            table.add_row(
-                self._text(run["run_id"]),
-                f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
-                self._text((state, _color(state))),
-                self._text(run["source"]),
-                self._text(run["app_version"]),
-                seconds,
-                self._text(slowest),
-                "" if launches is None else f"{launches:,}",
-                f"{written:,}",
-                str(run["rejected"] or 0),
-            )
-        self._console.print(table)
+            age = _age((now - run["started_at"]).total_seconds())
+            cells = (run["run_id"], run.get("command") or "", state, seconds, f"{sum(counts):,}", age)
+            self._say((_RUN_LINE.format(*cells), _color(state)))
+            if run["error"]:
+                reason = self._plain(run["error"])
+                room = max(self._console.width - len(_INDENT), _CELL_CHARS)
+                self._say(f"{_INDENT}{reason if len(reason) <= room else reason[: room - 1] + '…'}")
 
     def show_run(self, runs: Iterable[dict[str, Any]]) -> None:
         """All that is known of one run."""
@@ -248,6 +228,14 @@ def _table(*headers: str, numbers_from: int) -> Table:
     """A table without lines, numbers to the right."""
     columns = [Column(header, justify="left" if at < numbers_from else "right") for at, header in enumerate(headers)]
     return Table(*columns, box=None, padding=(0, 2, 0, 0))
+
+
+def _age(seconds: float) -> str:
+    """How long ago, in the largest unit that fits; of a clock that is ahead, now."""
+    for unit_s, name in _AGES:
+        if seconds >= unit_s:
+            return f"{seconds // unit_s:.0f} {name}"
+    return "now"
 
 
 def _color(state: RunState) -> str:

@@ -63,8 +63,10 @@ def test_a_run_shows_progress_its_result_and_five_rows_of_each_table(program: Pr
     assert "56 files written, 0 deleted; 0 launches rejected; stores are equal" in text
     for heading in ("launches: 205 rows", "launch_cores: 215 rows", "launch_payloads: 222 rows", "launch_crew: 30 rows"):
         assert heading in text
-    names = [row["name"] for row in sorted(program.in_mysql("launches"), key=lambda row: (row["launch_year"], row["launch_id"]))]
-    assert all(name in text for name in names[:5])
+    names = [row["name"] for row in sorted(program.in_mysql("launches"), key=lambda row: row["date_utc"], reverse=True)]
+    assert all(name[:31] in text for name in names[:5])
+    assert text.index("published  run ") > text.index("launch_crew: 30 rows")  # the verdict stays on the screen
+    assert "launch_crew: " not in on_terminal(program, "plan", "--rows", "0")
     assert "unchanged  run " in on_terminal(program, "run")
 
 
@@ -134,6 +136,21 @@ def test_a_signal_leaves_one_line_and_the_cursor(program: Program, api: SampleAp
     last = [line for line in OURS.sub("", raw.decode()).splitlines() if line.strip()][-1]
     assert last.startswith(f"failed in run, extract: stopped by {signal.Signals(number).name}")
     assert raw.count(b"stopped by") == 1
+
+
+def test_the_list_of_runs_fits_80_columns(program: Program, api: SampleApi) -> None:
+    program("run")
+    program("verify")
+    api.fault("launches", Fault(body="html"))
+    program("run", code=3)
+    text = on_terminal(program, "runs", COLUMNS="80")
+    assert all(len(line) <= 80 for line in text.splitlines())
+    ids = [run["run_id"] for run in json.loads(program("runs", "--json").stdout)]
+    newest, *_, oldest = (line for line in text.splitlines() if line.startswith("2"))
+    assert re.fullmatch(rf"{ids[0]}  run      failed +\d+\.\d +0 +(\d+ s|now)", newest)
+    assert re.fullmatch(rf"{ids[-1]}  run      published +\d+\.\d +[\d,]{{3,}} +\d+ (s|min)", oldest)
+    assert re.search(rf"{ids[0]}.*\n    \S.*…\n", text.replace("\r", ""))  # the reason
+    assert f"run_id {ids[0]}" in on_terminal(program, "runs", "show", "latest")
 
 
 def test_on_a_narrow_terminal_only_the_columns_that_fit_are_shown(program: Program) -> None:
