@@ -28,7 +28,9 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
 
 
 def named(warehouse: Warehouse, run_id: str | None) -> str | None:
-    """The id that was meant: `latest` is the newest run that `runs` lists. Raises SettingsError when there is none."""
+    """The id that is meant: `latest` is the newest run that `runs` lists. Raises SettingsError when it can't be one."""
+    if run_id is not None and not run_id.isascii():  # the server would refuse to compare it
+        raise SettingsError(f"{run_id} is not the id of a run", hint="see: runs")
     if run_id != "latest":
         return run_id
     for run in warehouse.runs(1):
