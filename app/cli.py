@@ -212,6 +212,9 @@ def parse(arguments: list[str]) -> Request | int:
 
 def _refused(error: click.ClickException) -> int:
     """Show what is wrong with the arguments, which may hold anything; the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message(), file=sys.stderr)  # noqa: T201  # likewise
+        return 2
     message = f"Error: {printable(error.format_message())}"
     context = error.ctx if isinstance(error, click.UsageError) else None
     usage = [context.get_usage(), f"Try '{context.command_path} -h' for help.", ""] if context else []

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _INNER = {"put", "prove", "commit"}  # stages within merge
 _CELL_CHARS = 32
+_NEXT = {
+    RunState.PUBLISHED: "report shows the data; verify reads everything back, the raw archive too",
+    RunState.UNCHANGED: "nothing to do until the source changes; verify reads everything back",
+}
 _INDENT = "    "
 _RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -89,7 +93,7 @@ class Terminal:
         self._say(("failed", "bold red"), f" in {where}: {message} ", (f"(exit {code})", "dim"))
 
     def show_summary(self, report: RunSummary) -> None:
-        """The result of a run as a table."""
+        """The verdict on a run: what changed by table, what was proven and when, what to do next."""
         self.close()
         seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
         self._say()
@@ -109,8 +113,11 @@ class Terminal:
         if report.retained:
             facts.append(f"{report.retained} kept with their last good rows")
         if report.stores_equal is not None:
-            facts.append("stores are equal" if report.stores_equal else "STORES DISAGREE")
+            proven = f"stores are equal, proven {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            facts.append(proven if report.stores_equal else "STORES DISAGREE")
         self._say("; ".join(facts))
+        if report.state in _NEXT:
+            self._say((f"next: {_NEXT[report.state]}", "dim"))
 
     def show_checks(self, checks: Iterable[Check]) -> None:
         """What the doctor found, one line each, the repair below what failed."""
@@ -151,35 +158,38 @@ class Terminal:
                     self._say((name, "bold"), f" {value}")
 
     def show_plan(self, report: RunSummary) -> None:
-        """What a run would do."""
+        """What a run would do: the details first, the verdict last."""
         self.close()
         plan = report.plan
         self._say()
-        title = ("would be refused", "bold red") if plan["refused"] else ("planned", "bold green")
-        self._say(title, f"  source {report.source}; nothing was written")
-        for reason in plan["refused"]:
-            self._say(("gate", "red"), f" {reason}")
-        table = _table("table", "rows", "add", "change", "remove", numbers_from=1)
-        for name, counts in plan["rows"].items():
-            numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
-            table.add_row(self._text(name), *(f"{n:,}" for n in numbers))
-        self._console.print(table)
         for change in plan["changes"][:_CHANGES]:
             key = " ".join(map(str, change["key"]))
             values = f": {self._cell(change['old'], 'null')} → {self._cell(change['new'], 'null')}"
             self._say(f"{change['table']} {key} ", (change["column"], "bold"), values)
         if len(plan["changes"]) > _CHANGES:
             self._say("more changes: plan --json")
+        for reject in plan["quarantine"][:_NAMED]:
+            where = f"{reject['endpoint']}[{reject['index']}] {reject['id'] or ''}"
+            self._say(f"quarantine {where}: {reject['path']}: {reject['reason']}")
         for statement in report.ddl:
             self._say(f"DDL: {statement.split(' (')[0]} …")
         for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
             names = plan[action]
             shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
             self._say(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
-        for reject in plan["quarantine"][:_NAMED]:
-            where = f"{reject['endpoint']}[{reject['index']}] {reject['id'] or ''}"
-            self._say(f"quarantine {where}: {reject['path']}: {reject['reason']}")
+        self._say()
+        title = ("would be refused", "bold red") if plan["refused"] else ("planned", "bold green")
+        self._say(title, f"  source {report.source}; nothing was written")
+        table = _table("table", "rows", "add", "change", "remove", numbers_from=1)
+        for name, counts in plan["rows"].items():
+            numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
+            table.add_row(self._text(name), *(f"{n:,}" for n in numbers))
+        self._console.print(table)
         self._say(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
+        for reason in plan["refused"]:
+            self._say(("gate", "red"), f" {reason}")
+        if not plan["refused"]:
+            self._say(("next: run", "dim"))
 
     def show_frame(self, name: str, frame: "pd.DataFrame", rows: int) -> None:
         """Some rows of a table, the columns that tell most, as many of them as fit the width."""

@@ -96,7 +96,8 @@ def _guarded(job: Invocation, command: _Command) -> int:
 
 
 def _log_failures_elsewhere(logger: logging.Logger) -> None:
-    """Log what ends a thread or a finalizer, and never raise: Python would print a traceback, with whatever it holds."""
+    """Log what ends a thread or a finalizer: Python, and logging itself, would print a traceback with whatever it holds."""
+    logging.raiseExceptions = False
     threading.excepthook = lambda failure: logger.debug("a thread failed", exc_info=failure.exc_value)
     sys.unraisablehook = lambda failure: logger.debug("a finalizer failed", exc_info=failure.exc_value)
 

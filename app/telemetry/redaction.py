@@ -18,6 +18,7 @@ _WHOLE_WORDS_BELOW = 4
 """A shorter secret is masked only where it stands alone. Masked within words it would garble every line, and inside a word it
 can't be told from the word. It is not refused: the server decides which passwords it takes."""
 _FRAGMENT_CHARS = 12  # servers cut what they quote in an error: a part as long as this is masked too
+_DEEPEST = 100  # of values in values: Python gives up at a thousand
 _LEAST_CODED = 4  # of base64 or hexadecimal: fewer characters stand in any word
 _WORD = r"[A-Za-z0-9+/_=-]"
 _BEFORE, _AFTER = r"""(?<![^\s'"`=:(\[{,>/@])""", r"""(?![^\s'"`)\]},;:.<@])"""  # where a short secret stands alone
@@ -35,12 +36,14 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
-def redacted_value(value: Any, secrets: tuple[str, ...], clip: Callable[[str], str] = str) -> Any:
+def redacted_value(value: Any, secrets: tuple[str, ...], clip: Callable[[str], str] = str, depth: int = 0) -> Any:
     """What is to be written as JSON: every text in it redacted, and clipped only then; names of fields are the program's own."""
+    if depth > _DEEPEST:
+        return "nested too deeply to be shown"
     if isinstance(value, dict):
-        return {str(name): redacted_value(each, secrets, clip) for name, each in value.items()}
+        return {str(name): redacted_value(each, secrets, clip, depth + 1) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [redacted_value(each, secrets, clip) for each in value]
+        return [redacted_value(each, secrets, clip, depth + 1) for each in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return clip(redacted(str(value), secrets))

@@ -114,7 +114,7 @@ def test_text_from_outside_reaches_no_terminal_as_it_is(program: Program, api: S
     for arguments in ([hostile_argument], ["run", f"--{hostile_argument}"], ["runs", "show", hostile_argument]):
         shown += raw_text(*started(program, *arguments), 2)
     shown += raw_text(*started(program, "report", "--out", f"/nowhere/{hostile_argument}"), 2)
-    shown += raw_text(*started(program, "verify", MYSQL_DATABASE=hostile_argument), 6)
+    shown += raw_text(*started(program, "verify", MYSQL_DATABASE="\x1b[2J\u202e"), 6)
     assert_harmless(shown)
     assert rb"\x1b[2J\x1b]0;owned\x07\x9b31m\u202edesrever" in shown
     assert b"[bold red]:smile:[/][/nothing]" in shown
@@ -163,7 +163,7 @@ def test_on_a_narrow_terminal_only_the_columns_that_fit_are_shown(program: Progr
 
 @pytest.mark.parametrize(("encoding", "spinner"), [("ascii", "|/-\\"), ("iso-8859-1", "|/-\\")])
 def test_a_terminal_without_unicode_gets_what_it_can_show(program: Program, encoding: str, spinner: str) -> None:
-    text = raw_text(*started(program, "run", PYTHONIOENCODING=encoding), 0).decode(encoding)
+    text = OURS.sub("", raw_text(*started(program, "run", PYTHONIOENCODING=encoding), 0).decode(encoding))
     assert "published  run " in text
     assert not re.search(r"\\u2[58]", text)  # neither frames nor the moving sign
-    assert any(f"{sign} extract" in text for sign in spinner)
+    assert any(f"{sign} connect" in text for sign in spinner)

@@ -108,6 +108,10 @@ def test_what_a_server_cuts_off_is_masked_too() -> None:
 def test_values_are_redacted_at_any_depth_and_names_stay() -> None:
     value = {"state": ["my-secret", {"state": ("is my-secret!", 5, None, True, float("nan"))}], 7: ValueError("my-secret")}
     left = redacted_value(value, ("my-secret", "state"))
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert "nested too deeply" in str(redacted_value(deep, ()))
     assert left == {"state": [MASK, {"state": [f"is {MASK}!", 5, None, True, "nan"]}], "7": MASK}
 
 
