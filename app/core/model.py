@@ -1,6 +1,7 @@
 """What flows through a run: frozen types."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, auto
@@ -322,3 +323,36 @@ class UnreadableRecord:
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as `pipeline_runs` has it, with what follows from it."""
+
+    run_id: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None
+    rows_by_table: dict[str, dict[str, int | None]]
+    rejected: int | None
+    error: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "PastRun":
+        """The run that a row of `pipeline_runs` tells of."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"state": RunState(row["state"])})
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it has not ended."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+    @property
+    def launches(self) -> int | None:
+        """How many launches there were after it; None when it did not get that far."""
+        return self.rows_by_table.get("launches", {}).get("total")
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that it inserted, updated or deleted, in all tables."""
+        return sum(n or 0 for counts in self.rows_by_table.values() for action, n in counts.items() if action != "total")
