@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pymysql.converters import escape_string
 
@@ -49,6 +49,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=50, deadline=None)
 @given(secret=SECRETS, before=st.sampled_from(["", "' ", "é=", "\\", "a"]), after=st.sampled_from(["", "'", "z", "\\n"]))
 @example(secret="pa'ss\\w\"ord%", before="", after="")
 @example(secret="\\\\\\\\''''\"\"\"\"", before="", after="")
@@ -62,6 +63,7 @@ def test_a_secret_is_masked_in_any_form(form: str, secret: str, before: str, aft
     assert len(left) <= len(before) + len(MASK) + len(after) + (form.startswith("basic") and 4)
 
 
+@settings(max_examples=50, deadline=None)
 @given(secret=SECRETS, text=st.text(string.ascii_letters + " ", max_size=40))
 def test_other_text_stays_as_it_is(secret: str, text: str) -> None:
     if secret not in text:
