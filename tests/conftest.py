@@ -76,19 +76,9 @@ def settings_env(aws: AwsEndpoint, bucket: str, database: Login) -> dict[str, st
 @pytest.fixture(scope="session")
 def recorded_data() -> Path:
     """The folder of recorded answers, which are not ours to publish."""
-    return _folder("RECORDED_DATA")
-
-
-@pytest.fixture(scope="session")
-def cases_data() -> Path:
-    """The folder of input files of the open cases."""
-    return _folder("CASES_DATA")
-
-
-def _folder(variable: str) -> Path:
-    if folder := os.environ.get(variable):
+    if folder := os.environ.get("RECORDED_DATA"):
         return Path(folder)
-    pytest.skip(f"{variable} names no folder")
+    pytest.skip("RECORDED_DATA names no folder")
 
 
 @pytest.fixture
