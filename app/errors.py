@@ -56,6 +56,10 @@ class LakeError(PipelineError):
     exit_code = 5
 
 
+class UnreadableObject(LakeError):
+    """An object of the lake is gone, or is not what it should be: S3 answers, but not with what was stored."""
+
+
 class WarehouseError(PipelineError):
     """MySQL refused, failed, or holds what it should not."""
 

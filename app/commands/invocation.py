@@ -53,8 +53,8 @@ class Invocation:
         self._begin(started_at, as_of or started_at, replayed_run_id)
 
     def _begin(self, started_at: datetime, as_of: datetime, replayed_run_id: str | None) -> None:
-        self.run = Run(self.telemetry.run_id, started_at, self.source.name, as_of, replayed_run_id)
-        self.summary = RunSummary(self.run.id, self.run.source, started_at)
+        self.run = Run(self.telemetry.run_id, started_at, self.source.name, as_of, replayed_run_id, self.request.command)
+        self.summary = RunSummary(self.run.id, self.run.source, started_at, self.request.command)
         # The telemetry goes on counting in the summary itself.
         self.summary.warnings, self.summary.stage_seconds = self.telemetry.warnings, self.telemetry.stage_seconds
 

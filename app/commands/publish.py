@@ -1,12 +1,14 @@
 """What `run`, `replay` and `verify --heal` share: one run of the pipeline, its failure recorded, its rows shown."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.model import RunState
 from ..core.ports import Warehouse
 from ..core.schema import TABLES
 from ..core.transform import frame, frame_types
-from ..errors import LockHeld, PipelineError
+from ..errors import LockHeld, PipelineError, UnreadableObject
 from ..pipeline import run as pipeline
 from ..pipeline.adapters import Adapters
 from ..telemetry.logs import redacted
@@ -21,8 +23,19 @@ def publish(job: Invocation, adapters: Adapters, spool: Path) -> pipeline.Head:
     """Run the pipeline once. Raises PipelineError, after the failure was written into pipeline_runs as far as possible."""
     folder = spool / job.run.id
     folder.mkdir()
-    try:
+    with recorded(job, adapters):
         return pipeline.run(job.run, adapters, job.limits, job.settings.stale_after_days, folder, job.summary)
+
+
+@contextlib.contextmanager
+def recorded(job: Invocation, adapters: Adapters) -> Iterator[None]:
+    """A run whose failure, whatever it is, is written into pipeline_runs as far as that can still be reached."""
+    try:
+        yield
+    except UnreadableObject as error:  # what it held may be repaired from elsewhere: this run is over, the command is not
+        _fail(job, error)
+        adapters.warehouse.finish(job.summary)
+        raise
     except BaseException as error:
         job.interrupts.ignore()
         _record_failure(job, adapters.warehouse, error)
@@ -56,12 +69,16 @@ def show_frames(job: Invocation, head: pipeline.Head) -> None:
 def _record_failure(job: Invocation, warehouse: Warehouse, error: BaseException) -> None:
     if isinstance(error, LockHeld):
         return  # the table is the other run's at this time
-    job.name_target(error)
-    if job.summary.state is not RunState.MERGED:
-        job.summary.state = RunState.FAILED
-    job.summary.error = redacted(str(error), job.settings.secrets)
+    _fail(job, error)
     try:
         with job.interrupts.at_most(_RECORD_TIMEOUT_S):
             warehouse.finish(job.summary)
     except PipelineError as second:
         job.telemetry.event(f"pipeline_runs was not updated: {second}")
+
+
+def _fail(job: Invocation, error: BaseException) -> None:
+    job.name_target(error)
+    if job.summary.state is not RunState.MERGED:
+        job.summary.state = RunState.FAILED
+    job.summary.error = redacted(str(error), job.settings.secrets)

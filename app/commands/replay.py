@@ -33,15 +33,29 @@ def execute(job: Invocation, spool: Path) -> None:
 
 
 def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
-    """What was received by the runs that were asked for, as a manifest each."""
+    """What was received by the runs that were asked for, as a manifest each; one at a time."""
     request, source = job.request, job.source.name
     if request.run_id:
         with MysqlWarehouse(job.settings) as home:
-            yield archived_run(archive, source, request.run_id, home.one_run(request.run_id))
+            yield archived_run(archive, home, source, request.run_id)
         return
-    first, last = (day and f"{day:%Y%m%d}" for day in (request.since, request.until))
-    chosen = [i for i in archive.published_run_ids() if (first or "0") <= i[:8] <= (last or "9")]
-    found = [m for m in map(archive.manifest, chosen) if m and m.replayed_run_id is None and m.source == source]
+    found = 0
+    for run_id in _ids_in_order(job, archive):
+        manifest = archive.manifest(run_id)
+        if manifest and manifest.replayed_run_id is None and manifest.source == source:
+            found += 1
+            yield manifest
     if not found:
         raise LakeError(f"no run of source {source} published in that time", hint="see: runs")
-    yield from found
+
+
+def _ids_in_order(job: Invocation, archive: S3Lake) -> list[str]:
+    """The ids of the runs of the days that were asked for, in the order in which MySQL numbered them.
+
+    The day is the one in the id. Runs that this database does not know come first, in the order of their ids.
+    """
+    first, last = (day and f"{day:%Y%m%d}" for day in (job.request.since, job.request.until))
+    chosen = [run_id for run_id in archive.published_run_ids() if (first or "0") <= run_id[:8] <= (last or "9")]
+    with MysqlWarehouse(job.settings) as home:
+        numbers = home.numbers()
+    return sorted(chosen, key=lambda run_id: (numbers.get(run_id, 0), run_id))

@@ -6,7 +6,8 @@ from pathlib import Path
 from ..core.model import RunState
 from ..core.schema import TABLES
 from ..errors import LakeError, SettingsError
-from ..pipeline.published import read_files
+from ..pipeline.look import look
+from ..pipeline.published import Published
 from ..sources import never_filled
 from .invocation import Invocation
 
@@ -18,13 +19,14 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
     with job.adapters() as adapters:
         lake = adapters.lake
         with job.telemetry.stage("read"):
-            manifest = lake.latest().manifest
+            current = look(adapters, lake.latest(), adapters.warehouse.last_run()).complete(adapters)
+            manifest, published = current.manifest, Published(adapters, current)
             if manifest is None:
-                raise LakeError("nothing is published yet", hint="run the pipeline first")
-            tables = {
-                name: read_files(lake, table, [file for file in manifest.files if file.table == name])
-                for name, table in TABLES.items()
-            }
+                raise LakeError(current.fault or "nothing is published yet", hint="run the pipeline first")
+            job.telemetry.warn_if([current.fault] if current.fault else [], "the newest manifest that can be read is shown")
+            tables = {name: published.table(name) for name in TABLES}
+            lost = [f"{name} {year}" for name, year in sorted(published.lost)]
+            job.telemetry.warn_if(lost, "neither store holds what was published any more")
             runs = adapters.warehouse.runs(job.request.limit)
         with job.telemetry.stage("report"):
             page = report(

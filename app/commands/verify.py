@@ -4,57 +4,65 @@ import dataclasses
 from pathlib import Path
 
 from ..core.model import Manifest, RunState
-from ..core.reconcile import CurrentState, is_mysql_ahead
-from ..errors import SettingsError, StoresDisagree, some
+from ..errors import SettingsError, StoresDisagree, UnreadableObject, some
 from ..pipeline.adapters import Adapters
 from ..pipeline.replay import ArchivedSource
-from ..pipeline.verify import verify
+from ..pipeline.restore import restore
+from ..pipeline.verify import Verification, verify
 from .invocation import Invocation
-from .publish import publish
+from .publish import publish, recorded
 
 _NAMED = 10
 
 
 def execute(job: Invocation, spool: Path) -> None:
     """Verify, and heal when asked to. Raises PipelineError; StoresDisagree when what is published is not what is stored."""
+    state = RunState.VERIFIED
     with job.adapters() as adapters:
-        found = verify(job.run, adapters, job.summary)
-        state = RunState.VERIFIED
-        if found and job.request.heal:
-            job.telemetry.warn_if(found, "not as published")
-            found = _heal(job, adapters, spool)
+        with recorded(job, adapters):
+            verified = verify(job.run, adapters, job.summary)
+        if verified.found and job.request.heal:
+            job.telemetry.warn_if(verified.found, "not as published")
+            verified = _heal(job, adapters, verified, spool)
             state = RunState.HEALED
-    if found:
+    if verified.found:
         hint = "the next run repairs it, or verify --heal"
-        raise StoresDisagree(f"not as published: {some(found, _NAMED)}", hint=hint)
+        raise StoresDisagree(f"not as published: {some(verified.found, _NAMED)}", hint=hint)
     job.summary.state = state
     job.show_summary()
 
 
-def _heal(job: Invocation, adapters: Adapters, spool: Path) -> list[str]:
-    """Publish the archived answers again; what differs after that."""
-    manifest = _to_heal(job, adapters)
+def _heal(job: Invocation, adapters: Adapters, verified: Verification, spool: Path) -> Verification:
+    """Repair from the raw archive or, where it can't be read, from the other store; then verify again."""
+    manifest = _to_heal(job, verified)
+    differences = job.summary.differences
     job.begin(manifest.run_id, manifest.as_of)
-    archived = ArchivedSource(job.source, adapters.lake, manifest.endpoints, copied=False)
-    publish(job, dataclasses.replace(adapters, source=archived), spool)
+    try:
+        archived = ArchivedSource(job.source, adapters.lake, manifest.endpoints, copied=False)
+        publish(job, dataclasses.replace(adapters, source=archived), spool)
+    except UnreadableObject as error:
+        job.telemetry.warn(f"the raw archive can't be used, so each partition is taken from the store that still has it: {error}")
+        job.begin(manifest.run_id, manifest.as_of)
+        folder = spool / job.run.id
+        folder.mkdir()
+        with recorded(job, adapters):
+            restore(job.run, adapters, folder, job.summary)
     healed = job.summary
     job.begin(manifest.run_id, manifest.as_of)
-    found = verify(job.run, adapters, job.summary)
-    # What was written, and the second verification's verdict on it.
-    job.summary.merged, job.summary.files_written, job.summary.files_deleted = (
-        healed.merged,
-        healed.files_written,
-        healed.files_deleted,
-    )
-    return found
+    with recorded(job, adapters):
+        again = verify(job.run, adapters, job.summary)
+    # What was written, beside the verdict of the second verification.
+    written = {name: getattr(healed, name) for name in ("merged", "files_written", "files_deleted", "repaired")}
+    vars(job.summary).update(written, differences=job.summary.differences or differences)
+    return again
 
 
-def _to_heal(job: Invocation, adapters: Adapters) -> Manifest:
-    manifest = adapters.lake.latest().manifest
-    assert manifest  # it was just verified
+def _to_heal(job: Invocation, verified: Verification) -> Manifest:
+    manifest = verified.manifest
+    if manifest is None:
+        raise StoresDisagree(f"nothing names what was published: {some(verified.found)}", hint="run the pipeline")
     if manifest.source != job.source.name:
         raise SettingsError(f"what is published is of source {manifest.source}", hint="set SOURCE to it")
-    last = adapters.warehouse.last_run()
-    if is_mysql_ahead(CurrentState(manifest, {}, {}, last)):  # to go back would undo what that run found
-        raise StoresDisagree(f"run {last.merged_id} committed and ended before it published", hint="a run completes it")
+    if verified.is_behind:  # to go back would undo what that run found, and the next would find it again
+        raise StoresDisagree("a later run committed and ended before it published", hint="a run completes it")
     return manifest

@@ -29,6 +29,7 @@ class Run:
     source: str
     as_of: datetime
     replayed_run_id: str | None = None
+    command: str = "run"
 
 
 class _Frozen(BaseModel):
@@ -156,6 +157,7 @@ class StoredObject:
 
     key: str
     etag: str
+    version_id: str
 
 
 class WrittenFile(_Frozen):
@@ -189,6 +191,7 @@ class Manifest(_Frozen):
     newest_launch_utc: datetime | None
     as_of: datetime
     replayed_run_id: str | None
+    number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
 
     def by_partition(self) -> dict[PartitionKey, WrittenFile]:
         """The files by table and year."""
@@ -201,6 +204,8 @@ class Pointer:
 
     manifest: Manifest | None
     etag: str | None
+    fault: str | None = None  # why what is there can't be believed; then there is no manifest
+    warning: str | None = None
 
 
 class RunState(StrEnum):
@@ -227,12 +232,30 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions."""
+    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions.
+
+    Runs are ordered by the numbers that the server gave them under the lock, never by a clock.
+    """
 
     state: RunState | None = None
     merged_id: str | None = None
+    merged_number: int = 0
     merged_source: str | None = None
     merged_versions: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the database was before a run, and what was done to make it ready.
+
+    `number` is this run's; `clock_skew_s` how far this machine's clock is ahead of the server's.
+    """
+
+    number: int
+    last_run: LastRun
+    ddl: list[str]
+    unknown_columns: list[str]
+    clock_skew_s: float
 
 
 @dataclass(frozen=True)
@@ -251,6 +274,8 @@ class RunSummary:
     run_id: str
     source: str
     started_at: datetime
+    command: str = "run"
+    number: int | None = None
     state: RunState = RunState.RUNNING
     error: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
@@ -264,6 +289,7 @@ class RunSummary:
     warnings: list[str] = field(default_factory=list)
     ddl: list[str] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
+    repaired: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
     replayed: list[dict[str, Any]] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -279,6 +305,7 @@ class RunSummary:
             "files_deleted": self.files_deleted,
             "rejected": self.rejected,
             "retained": self.retained,
+            "repaired": len(self.repaired),
             "stores_equal": self.stores_equal,
             "warnings": len(self.warnings),
             "stage_seconds": {name: round(s, 3) for name, s in self.stage_seconds.items()},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .checksum.digest import Checksum
-from .model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject
+from .model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
 from .schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 
 _TOLERATED = 3  # rows or references: below this a ratio says nothing
@@ -26,8 +26,14 @@ class CurrentState:
 
     manifest: Manifest | None
     objects: Mapping[PartitionKey, StoredObject]
-    rows: Mapping[PartitionKey, int]
+    in_mysql: Mapping[PartitionKey, Checksum]
     last_run: LastRun
+    fault: str | None = None  # why what the lake's pointer names can't be believed
+
+    @property
+    def files(self) -> Mapping[PartitionKey, WrittenFile]:
+        """The files that the manifest names."""
+        return self.manifest.by_partition() if self.manifest else {}
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,13 @@ class Received:
 
 @dataclass(frozen=True)
 class Plan:
-    """Partitions to load and to put, those of `put` that gain rows, the years whose MySQL rows may go, objects to delete."""
+    """What to write: partitions to load and to put, the years whose MySQL rows may go, objects to delete.
+
+    Of the partitions to load, `append` are those where new rows are enough; of those to put, `gaining` are those that gain rows.
+    """
 
     load: frozenset[PartitionKey]
+    append: frozenset[PartitionKey]
     put: tuple[PartitionKey, ...]
     gaining: tuple[PartitionKey, ...]
     scope: Mapping[str, set[int]]
@@ -56,9 +66,8 @@ class Plan:
         return {*self.load, *self.put}
 
 
-def is_trusted(current: CurrentState, run: Run, source_url: str) -> bool:
+def is_trusted(manifest: Manifest | None, last: LastRun, run: Run, source_url: str) -> bool:
     """Whether the manifest tells what both stores hold: it is of the last run, which ended well, of this code and source."""
-    manifest, last = current.manifest, current.last_run
     return (
         manifest is not None
         and manifest.schema_version == SCHEMA_VERSION
@@ -70,20 +79,42 @@ def is_trusted(current: CurrentState, run: Run, source_url: str) -> bool:
     )
 
 
-def is_intact(current: CurrentState) -> bool:
-    """Whether both stores still hold what the manifest claims: the very objects, and as many rows."""
-    if current.manifest is None:
-        return False
-    files = current.manifest.by_partition()
-    same_objects = {k: f.etag for k, f in files.items()} == {k: o.etag for k, o in current.objects.items()}
-    return same_objects and {k: f.rows for k, f in files.items()} == dict(current.rows)
+def departures(current: CurrentState) -> list[str]:
+    """Where the stores no longer are what the manifest names: its own fault, S3's objects by version and ETag, MySQL by value."""
+    found = [current.fault] if current.fault else []
+    files = current.files
+    faults = {key: object_fault(files.get(key), current.objects.get(key)) for key in files.keys() | current.objects.keys()}
+    found += [f"S3 {key[0]} {key[1]}: the object {fault}" for key, fault in sorted(faults.items()) if fault]
+    for key in sorted(files.keys() | current.in_mysql.keys()):
+        named, stored = checksum_named(files, key), current.in_mysql.get(key)
+        if named != stored:
+            found.append(f"MySQL {key[0]} {key[1]}: {_shown(stored)}, not {_shown(named)}")
+    return found
+
+
+def object_fault(named: WrittenFile | None, stored: StoredObject | None) -> str | None:
+    """Why a partition's object is not the one that the manifest names; None when it is."""
+    if stored is None:
+        return "is missing"
+    if named is None:
+        return "is not in the manifest"
+    if named.etag != stored.etag:
+        return "was replaced"
+    return None if named.version_id == stored.version_id else "is another version with the same bytes"
+
+
+def checksum_named(files: Mapping[PartitionKey, WrittenFile], key: PartitionKey) -> Checksum | None:
+    """What the manifest says that a partition holds."""
+    return Checksum(files[key].rows, files[key].digest) if key in files else None
 
 
 def is_mysql_ahead(current: CurrentState) -> bool:
     """Whether MySQL holds more than the manifest names: a run committed there and ended before it could publish."""
-    merged = current.last_run.merged_id
-    # Ids begin with the time; an older one is that of a database that was restored from a backup.
-    return merged is not None and (current.manifest is None or merged > current.manifest.run_id)
+    last, manifest = current.last_run, current.manifest
+    if last.merged_id is None or (manifest is not None and manifest.run_id == last.merged_id):
+        return False
+    # A manifest with a higher number than any run here is younger than this database, which was restored from a backup.
+    return manifest is None or last.merged_number > manifest.number
 
 
 def is_followed(current: CurrentState, run: Run) -> bool:
@@ -96,15 +127,6 @@ def is_followed(current: CurrentState, run: Run) -> bool:
     else:
         return False
     return before == run.source and versions == (SCHEMA_VERSION, TRANSFORM_VERSION)
-
-
-def believed_in_mysql(current: CurrentState) -> dict[PartitionKey, Checksum]:
-    """What the manifest says that MySQL holds; partitions with another row count are known to differ."""
-    files = current.manifest.by_partition() if current.manifest else {}
-    return {
-        key: Checksum(rows, files[key].digest if key in files and files[key].rows == rows else "differs")
-        for key, rows in current.rows.items()
-    }
 
 
 def gate(received: Received, current: CurrentState, run: Run, limits: Limits) -> list[str]:
@@ -143,7 +165,7 @@ def _shrinks(received: Received, current: CurrentState, limits: Limits) -> list[
     refused = []
     for table in TABLES:
         in_lake = sum(f.rows for f in current.manifest.files if f.table == table) if current.manifest else 0
-        in_mysql = sum(rows for (name, _), rows in current.rows.items() if name == table)
+        in_mysql = sum(held.rows for (name, _), held in current.in_mysql.items() if name == table)
         before = max(in_lake, in_mysql)
         now = sum(checksum.rows for (name, _), checksum in received.checksums.items() if name == table)
         lost = before - now
@@ -167,25 +189,26 @@ def _worse_lookups(received: Received, current: CurrentState, limits: Limits) ->
     return refused
 
 
-def reconcile(
-    wanted: Mapping[PartitionKey, Checksum], current: CurrentState, in_mysql: Mapping[PartitionKey, Checksum], *, rewrite: bool
-) -> Plan:
-    """What to write so that both stores hold `wanted`. `rewrite` puts every partition, as after a change of schema."""
-    files = current.manifest.by_partition() if current.manifest else {}
+def reconcile(wanted: Mapping[PartitionKey, Checksum], current: CurrentState, carried: Mapping[PartitionKey, Checksum]) -> Plan:
+    """What to write so that both stores hold `wanted`.
+
+    `carried` is what partitions that are only appended to held before: where MySQL holds just that, only the new rows are loaded.
+    """
+    files, manifest = current.files, current.manifest
+    is_same_code = manifest is not None and (manifest.schema_version, manifest.transform_version) == (
+        SCHEMA_VERSION,
+        TRANSFORM_VERSION,
+    )
 
     def is_kept(key: PartitionKey) -> bool:
-        file, stored = files.get(key), current.objects.get(key)
-        return (
-            not rewrite
-            and file is not None
-            and stored is not None
-            and (file.etag, file.rows, file.digest) == (stored.etag, wanted[key].rows, wanted[key].digest)
-        )
+        is_same_object = object_fault(files.get(key), current.objects.get(key)) is None
+        return is_same_code and is_same_object and checksum_named(files, key) == wanted[key]
 
-    load = frozenset(key for key, checksum in wanted.items() if in_mysql.get(key) != checksum)
-    gone = {key for key in in_mysql if key not in wanted}
-    scope: dict[str, set[int]] = {}
-    for table, year in (*load, *gone):
+    load = frozenset(key for key, checksum in wanted.items() if current.in_mysql.get(key) != checksum)
+    append = frozenset(key for key in load if key in carried and current.in_mysql.get(key) == carried[key])
+    gone = {key for key in current.in_mysql if key not in wanted}
+    scope: dict[str, set[int]] = {table: set() for table, _ in load}
+    for table, year in (load - append) | gone:
         scope.setdefault(table, set()).add(year)
 
     def gain(key: PartitionKey) -> int:
@@ -195,7 +218,7 @@ def reconcile(
     put = sorted((key for key in wanted if not is_kept(key)), key=lambda key: (-gain(key), key))
     gaining = tuple(key for key in put if gain(key) > 0)
     delete = {key: stored for key, stored in current.objects.items() if key not in wanted}
-    return Plan(load, tuple(put), gaining, scope, delete)
+    return Plan(load, append, tuple(put), gaining, scope, delete)
 
 
 def differences(
@@ -208,9 +231,9 @@ def differences(
     """Where the stores, as read back, are not what was wanted: touched partitions by content, all others by row count."""
     found = []
     for key in sorted(touched):
-        for store, current in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
-            if current != wanted[key]:
-                found.append(f"{store} {key[0]} {key[1]}: {_shown(current)}, not {_shown(wanted[key])}")
+        for store, held in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
+            if held != wanted[key]:
+                found.append(f"{store} {key[0]} {key[1]}: {_shown(held)}, not {_shown(wanted[key])}")
     wanted_rows = {key: checksum.rows for key, checksum in wanted.items()}
     found += [
         f"MySQL {key[0]} {key[1]}: {mysql_rows.get(key, 0)} rows, not {wanted_rows.get(key, 0)}"

@@ -42,23 +42,23 @@ class FoundTable:
 
 
 @dataclass
-class Changes:
-    """DDL to run, DDL that a person must approve, and columns that are nobody's."""
+class Migration:
+    """DDL to run, DDL that a person must approve, and columns that the schema does not know."""
 
     ddl: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
 
-def changes(found: Iterable[FoundTable]) -> Changes:
+def migration(found: Iterable[FoundTable]) -> Migration:
     """What it takes to bring the tables that were found to the schema."""
     there = {table.name: table for table in found}
-    result = Changes()
+    result = Migration()
     if RUNS_TABLE not in there:
         foreign = [name for name in TABLES if name in there and not there[name].empty]
         if foreign:
             names = ", ".join(foreign)
-            result.refused.append(f"-- {names}: holds rows but has no {RUNS_TABLE} beside it: it is not this pipeline's")
+            result.refused.append(f"-- {names}: holds rows but has no {RUNS_TABLE} beside it: another program's")
             return result
     wanted: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {RUNS_TABLE: (dict(RUNS_COLUMNS), ("run_id",))}
     wanted |= {t.name: (column_definitions(t), t.key) for t in TABLES.values()}
@@ -73,7 +73,7 @@ def changes(found: Iterable[FoundTable]) -> Changes:
     return result
 
 
-def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...], result: Changes) -> None:
+def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...], result: Migration) -> None:
     name = quoted(table.name)
     columns = {column.name.lower(): column for column in table.columns}
     if table.key != key:

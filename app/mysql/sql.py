@@ -36,6 +36,8 @@ RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
     ("schema_version", "BIGINT"),
     ("transform_version", "BIGINT"),
     ("error", Kind.PROSE.value.mysql),
+    ("number", "BIGINT"),
+    ("command", "VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin"),
 )
 # The backslash first, or those that the others bring would be doubled.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
@@ -143,6 +145,27 @@ def delete_gone(table: Table, years: Iterable[int]) -> str:
     return (
         f"DELETE t FROM {quoted(table.name)} AS t LEFT JOIN {quoted(stage_name(table))} AS s ON {_same_key(table)} "
         f"WHERE t.`launch_year` IN ({listed}) AND s.{quoted(table.key[0])} IS NULL"
+    )
+
+
+def number_runs() -> str:
+    """Numbers for the runs that have none, after all that have one: those from before there were numbers, or of an older image.
+
+    Only among themselves are they ordered by the time that they began.
+    """
+    return (
+        "UPDATE `pipeline_runs` AS t JOIN (SELECT n.`run_id`, ROW_NUMBER() OVER (ORDER BY n.`started_at`, n.`run_id`) + "
+        "COALESCE((SELECT MAX(m.`number`) FROM `pipeline_runs` AS m), 0) AS `number` FROM `pipeline_runs` AS n "
+        "WHERE n.`number` IS NULL) AS s ON s.`run_id` = t.`run_id` SET t.`number` = s.`number`"
+    )
+
+
+def insert_run() -> str:
+    """The row of a run that begins, numbered after all others and after a number that is known from elsewhere."""
+    return (
+        "INSERT INTO `pipeline_runs` (`run_id`, `command`, `source`, `started_at`, `state`, `app_version`, `schema_version`, "
+        "`transform_version`, `number`) SELECT %s, %s, %s, %s, 'running', %s, %s, %s, "
+        "GREATEST(COALESCE(MAX(`number`), 0), %s) + 1 FROM `pipeline_runs`"
     )
 
 

@@ -4,9 +4,12 @@ All of it goes through one connection, which holds the lock from before the extr
 lock, and the run stops.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -19,18 +22,18 @@ from .. import __version__
 from ..core.checksum import server
 from ..core.checksum.digest import Checksum, with_hashes
 from ..core.identifiers import quoted
-from ..core.model import LastRun, Merged, PartitionKey, Run, RunState, RunSummary
+from ..core.model import LastRun, Merged, PartitionKey, Prepared, Run, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
-from . import ddl as drift
-from . import sql
+from . import ddl, sql
 from .session import Session
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
 _ROWS_A_CHUNK = 1_000
 _UNKNOWN_TABLE = 1146
+_NEWEST = "ORDER BY `number` DESC, `started_at` DESC, `run_id` DESC"  # before the first run that numbers them they have none
 _FINISH_TIMEOUT_S = 5.0
 _COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
 _LOOK_TIMEOUT_S = 3.0
@@ -78,35 +81,40 @@ class MysqlWarehouse:
 
     def pending_ddl(self) -> list[str]:
         """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
-        return self._changes().ddl
+        return self._migration().ddl
 
-    def prepare(self, run: Run) -> tuple[LastRun, list[str], list[str]]:
-        """Write the run's row, make and widen tables; the last run, the DDL that ran, the columns that nobody knows.
+    def prepare(self, run: Run, least_number: int) -> Prepared:
+        """Write the run's row, make and widen tables.
 
-        The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. Raises
-        WarehouseError.
+        The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. The run's
+        number is higher than `least_number`. Raises WarehouseError.
         """
-        changes = self._changes()
-        for statement in changes.ddl:
+        migration = self._migration()
+        for statement in migration.ddl:
             if quoted(sql.RUNS_TABLE) in statement:
                 self._session.execute(statement)
         last_run = self.last_run()
-        self.start(run)
-        for statement in changes.ddl:
+        number = self.start(run, least_number)
+        for statement in migration.ddl:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
-        return last_run, changes.ddl, changes.unknown
+        return Prepared(number, last_run, migration.ddl, migration.unknown, self.clock_skew_s())
 
-    def _changes(self) -> drift.Changes:
-        changes = drift.changes(self._found_tables())
-        if changes.refused:
-            raise WarehouseError("the tables do not fit: " + " ".join(changes.refused), hint="a person must approve this DDL")
-        return changes
+    def clock_skew_s(self) -> float:
+        """How far this machine's clock is ahead of the server's, seconds."""
+        there = self._session.query("SELECT UTC_TIMESTAMP(6)")[0][0]
+        return float((datetime.now(UTC) - there.replace(tzinfo=UTC)).total_seconds())
 
-    def _found_tables(self) -> list[drift.FoundTable]:
+    def _migration(self) -> ddl.Migration:
+        migration = ddl.migration(self._found_tables())
+        if migration.refused:
+            raise WarehouseError("the tables do not fit: " + " ".join(migration.refused), hint="a person must approve this DDL")
+        return migration
+
+    def _found_tables(self) -> list[ddl.FoundTable]:
         names = [sql.RUNS_TABLE, *TABLES]
         listed = ", ".join(["%s"] * len(names))
-        columns: dict[str, list[drift.FoundColumn]] = {}
+        columns: dict[str, list[ddl.FoundColumn]] = {}
         keys: dict[str, list[str]] = {}
         for table, name, kind, charset, collation, nullable, default, extra, key in self._session.query(
             "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, "
@@ -115,7 +123,7 @@ class MysqlWarehouse:
             names,
         ):
             filled = default is not None or bool(extra)  # EXTRA: auto_increment, generated, DEFAULT_GENERATED
-            found = drift.FoundColumn(name, _text(kind), charset, collation, nullable == "YES", filled)
+            found = ddl.FoundColumn(name, _text(kind), charset, collation, nullable == "YES", filled)
             columns.setdefault(table, []).append(found)
             if key == "PRI":
                 keys.setdefault(table, []).append(name.lower())
@@ -128,44 +136,62 @@ class MysqlWarehouse:
             is_view = kind != "BASE TABLE"
             empty = is_view or not self._session.query(f"SELECT 1 FROM {quoted(table)} LIMIT 1")
             found_columns = tuple(columns.get(table, ()))
-            result.append(drift.FoundTable(table, is_view, empty, tuple(keys.get(table, ())), found_columns))
+            result.append(ddl.FoundTable(table, is_view, empty, tuple(keys.get(table, ())), found_columns))
         return result
 
     # --- pipeline_runs --------------------------------------------------------------------------------------------
 
-    def start(self, run: Run) -> None:
-        """Write the run's row. Holding the lock, any row still `running` is of a run that was killed."""
+    def start(self, run: Run, least_number: int = 0) -> int:
+        """Write the run's row; the number that it was given.
+
+        Holding the lock, any row still `running` is of a run that was killed.
+
+        Raises WarehouseError.
+        """
+        self._session.execute(sql.number_runs())
         self._session.execute(
-            "UPDATE `pipeline_runs` SET `state` = 'failed', `error` = 'ended without a word: killed, or cut off' "
+            "UPDATE `pipeline_runs` SET `state` = 'failed', `error` = 'the run ended without reporting: killed, or cut off' "
             "WHERE `state` = 'running'"
         )
         self._session.execute(
-            "INSERT INTO `pipeline_runs` (`run_id`, `source`, `started_at`, `state`, `app_version`, `schema_version`, "
-            "`transform_version`) VALUES (%s, %s, %s, 'running', %s, %s, %s)",
-            [run.id, run.source, _naive(run.started_at), __version__, SCHEMA_VERSION, TRANSFORM_VERSION],
+            sql.insert_run(),
+            [
+                *(run.id, run.command, run.source, _naive(run.started_at)),
+                *(__version__, SCHEMA_VERSION, TRANSFORM_VERSION, least_number),
+            ],
         )
+        number = self.number_of(run.id)
+        assert number is not None
+        return number
+
+    def number_of(self, run_id: str) -> int | None:
+        """The number of a run; None when `pipeline_runs` does not know it."""
+        found = self._query_if_there("SELECT `number` FROM `pipeline_runs` WHERE `run_id` = %s", [run_id])
+        return int(found[0][0]) if found and found[0][0] is not None else None
+
+    def numbers(self) -> dict[str, int]:
+        """The numbers of all runs, by id."""
+        rows = self._query_if_there("SELECT `run_id`, `number` FROM `pipeline_runs` WHERE `number` IS NOT NULL")
+        return {_text(run_id): int(number) for run_id, number in rows}
 
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
-        try:
-            newest = self._session.query("SELECT `state` FROM `pipeline_runs` ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1")
-            merged = self._session.query(
-                "SELECT `run_id`, `source`, `schema_version`, `transform_version` FROM `pipeline_runs` "
-                "WHERE `state` IN ('merged', 'published') "
-                "ORDER BY `started_at` DESC, `run_id` DESC LIMIT 1"
-            )
-        except WarehouseError as error:
-            if _code(error) == _UNKNOWN_TABLE:
-                return LastRun()
-            raise
-        if not newest or not merged:
-            return LastRun(RunState(newest[0][0]) if newest else None)
-        run_id, source, *versions = merged[0]
-        return LastRun(RunState(newest[0][0]), run_id, source, (versions[0], versions[1]))
+        newest = self._query_if_there(f"SELECT `state` FROM `pipeline_runs` {_NEWEST} LIMIT 1")
+        merged = self._query_if_there(
+            "SELECT `run_id`, `number`, `source`, `schema_version`, `transform_version` FROM `pipeline_runs` "
+            f"WHERE `state` IN ('merged', 'published') {_NEWEST} LIMIT 1"
+        )
+        if not newest:
+            return LastRun()
+        state = RunState.FAILED if newest[0][0] == RunState.RUNNING else RunState(newest[0][0])
+        if not merged:
+            return LastRun(state)
+        run_id, number, source, *versions = merged[0]
+        return LastRun(state, run_id, number or 0, source, (versions[0], versions[1]))
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs as `pipeline_runs` has them, newest first, texts of JSON as what they hold; times are UTC."""
-        return self._runs("ORDER BY `started_at` DESC, `run_id` DESC LIMIT %s", limit)
+        return self._runs(f"{_NEWEST} LIMIT %s", limit)
 
     def one_run(self, run_id: str) -> dict[str, Any] | None:
         """One run as `pipeline_runs` has it."""
@@ -184,15 +210,25 @@ class MysqlWarehouse:
                 run[name] = json.loads(run[name] or "{}")
         return found
 
-    def finish(self, report: RunSummary) -> None:
-        """Write how the run ended; over a new connection when the run's own was lost."""
-        if not self._session.is_open:
-            self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
+    def finish(self, summary: RunSummary) -> None:
+        """Write how the run ended; over a new connection when the run's own is lost. Raises WarehouseError."""
         self._session.set_timeout(_FINISH_TIMEOUT_S)
+        if self._session.is_open:
+            try:
+                self._finish(summary)
+            except WarehouseError:
+                if self._session.is_open:
+                    raise
+            else:
+                return
+        self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
+        self._finish(summary)
+
+    def _finish(self, summary: RunSummary) -> None:
         rows = {
             table: {
-                "total": report.rows.get(table),
-                **(_counts(merged) if (merged := report.merged.get(table)) else {}),
+                "total": summary.rows.get(table),
+                **(vars(merged) if (merged := summary.merged.get(table)) else {}),
             }
             for table in TABLES
         }
@@ -201,14 +237,14 @@ class MysqlWarehouse:
             ", `finished_at` = %s, `rows_by_table` = %s, `rejected` = %s, "
             "`stage_seconds` = %s, `error` = %s WHERE `run_id` = %s",
             [
-                report.state,
-                report.state,
+                summary.state,
+                summary.state,
                 _naive(datetime.now(UTC)),
-                json.dumps(rows) if report.rows else None,
-                report.rejected,
-                json.dumps({k: round(v, 3) for k, v in report.stage_seconds.items()}),
-                report.error,
-                report.run_id,
+                json.dumps(rows) if summary.rows else None,
+                summary.rejected,
+                json.dumps({k: round(v, 3) for k, v in summary.stage_seconds.items()}),
+                summary.error,
+                summary.run_id,
             ],
         )
 
@@ -227,10 +263,20 @@ class MysqlWarehouse:
         years: dict[str, set[int]] = {}
         for table, year in keys:
             years.setdefault(table, set()).add(year)
-        found = {}
-        for name, wanted in years.items():
-            for year, rows, digest in self._query_if_there(server.checksums(TABLES[name], wanted)):
-                found[name, int(year)] = Checksum(int(rows), _text(digest))
+        return _checksums(self._query_if_there, years)
+
+    def all_checksums(self) -> "Future[dict[PartitionKey, Checksum]]":
+        """Rows and digest of every partition, computed over a connection of its own while the run goes on."""
+        found: Future[dict[PartitionKey, Checksum]] = Future()
+
+        def compute() -> None:
+            try:
+                with contextlib.closing(Session(self._settings, timeout_s=self._settings.run_timeout_s)) as session:
+                    found.set_result(_checksums(session.query, dict.fromkeys(TABLES)))
+            except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
+                found.set_exception(error)
+
+        threading.Thread(target=compute, daemon=True).start()
         return found
 
     def launch_ids(self) -> set[str]:
@@ -348,6 +394,17 @@ class MysqlWarehouse:
         return bool(self._session.query("SELECT 1 FROM `pipeline_runs` WHERE `run_id` = %s AND `state` = 'merged'", [run.id]))
 
 
+def _checksums(
+    query: Callable[[str], list[tuple[Any, ...]]], years: Mapping[str, set[int] | None]
+) -> dict[PartitionKey, Checksum]:
+    found = {}
+    for name, wanted in years.items():
+        for year, rows, digest, altered in query(server.checksums(TABLES[name], wanted)):
+            # A row whose stored hash is not that of its values is a difference, whatever the digest says.
+            found[name, int(year)] = Checksum(int(rows), f"{altered} row hashes altered" if altered else _text(digest))
+    return found
+
+
 class OpenMerge:
     """An open merge transaction behind `records.Merge`."""
 
@@ -366,7 +423,7 @@ class OpenMerge:
         return self._warehouse.counts()
 
     def commit(self) -> None:
-        """Make it so. Raises WarehouseError when it is known not to have happened, or can't be known."""
+        """Commit. Raises WarehouseError when it is known not to have happened, or can't be known."""
         self._warehouse.commit(self._run)
         self.committed = True
 
@@ -413,10 +470,6 @@ def _text(value: Any) -> str:
 
 def _naive(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
-
-
-def _counts(merged: Merged) -> dict[str, int]:
-    return {"inserted": merged.inserted, "updated": merged.updated, "deleted": merged.deleted}
 
 
 def _code(error: WarehouseError) -> int:

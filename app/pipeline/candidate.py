@@ -9,16 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.model import LookupUse, Manifest, Rejected, Response, Run
-from ..core.ports import Lake, Parser, Source
+from ..core.model import LookupUse, PartitionKey, Rejected, Response, Run
+from ..core.ports import Parser, Source
 from ..core.reconcile import CurrentState, is_followed, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
 from ..core.transform import transform
 from ..core.validate import validate
-from ..errors import StoresDisagree, some
+from ..errors import some
 from .adapters import Adapters
-from .history import changes_of, history, launch_changes
-from .published import read_files
+from .history import carry_history, changes_of, launch_changes
+from .published import Published
 from .second_process import in_parallel, is_worth_it
 from .spill import Spill
 
@@ -36,6 +36,7 @@ class Candidate:
     lookups: dict[str, LookupUse] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
     newest_launch_utc: datetime | None = None
+    lost: frozenset[PartitionKey] = frozenset()  # partitions that are left as they are, what they should hold is lost
 
     @property
     def rejected_launches(self) -> list[Rejected]:
@@ -71,7 +72,14 @@ class _Part:
 
 
 def derive(
-    run: Run, adapters: Adapters, responses: Mapping[str, Response], current: CurrentState, spool: Path, *, trusted: bool
+    run: Run,
+    adapters: Adapters,
+    responses: Mapping[str, Response],
+    current: CurrentState,
+    published: Published,
+    spool: Path,
+    *,
+    trusted: bool,
 ) -> Candidate:
     """Validate and transform every launch, and add the last good rows of those that can't be used."""
     telemetry = adapters.telemetry
@@ -85,16 +93,20 @@ def derive(
             superseded = set(again)
             candidate, accepted, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
         if not is_source_change(current, run):  # the tables hold one source, never a mixture
-            _retain(candidate, accepted, adapters, current, trusted=trusted)
+            _retain(candidate, accepted, adapters, published, trusted=trusted)
         candidate.spill.close()
         counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches), retained=len(candidate.retained))
     with telemetry.stage("history") as counts:
-        candidate.spill.add(LAUNCH_CHANGES.name, history(adapters, current))
+        carry_history(adapters, current, published, candidate.spill)
         if is_followed(current, run):
-            news = launch_changes(run, changes_of(adapters, current, candidate.spill, LAUNCHES))
+            news = launch_changes(run, changes_of(adapters, current, published, candidate.spill, LAUNCHES))
             candidate.spill.add(LAUNCH_CHANGES.name, news)
             counts["changes"] = news.num_rows
         candidate.spill.close()
+    lost = [f"{name} {year}" for name, year in sorted(published.lost)]
+    telemetry.warn_if(
+        lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"
+    )
     for reject in candidate.rejected[:_NAMED]:
         where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
         telemetry.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
@@ -198,7 +210,14 @@ def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupU
     }
 
 
-def _retain(candidate: Candidate, accepted: set[str], adapters: Adapters, current: CurrentState, *, trusted: bool) -> None:
+def _retain(
+    candidate: Candidate,
+    accepted: set[str],
+    adapters: Adapters,
+    published: Published,
+    *,
+    trusted: bool,
+) -> None:
     """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
     rejects = candidate.rejected_launches
     wanted = {r.id for r in rejects if r.id} - accepted
@@ -206,31 +225,27 @@ def _retain(candidate: Candidate, accepted: set[str], adapters: Adapters, curren
     if not wanted and not everything:
         return
     in_mysql = adapters.warehouse.launch_ids() - accepted
-    manifest = current.manifest
-    in_lake: set[str] = set()
-    if manifest is not None:
-        files = [f for f in manifest.files if f.table == "launches"]
-        in_lake = {i for f in files for i in adapters.lake.read(f.key, f.version_id)["launch_id"].to_pylist()} - accepted
+    in_lake = set(published.table(LAUNCHES.name)["launch_id"].to_pylist()) - accepted
     if everything:
         wanted |= in_mysql | in_lake
     # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
     # be ahead of the manifest, and the lake fills in what was altered there.
-    if manifest is not None and trusted:
-        _add_from_lake(candidate, adapters.lake, manifest, wanted & in_lake)
+    if trusted:
+        _add_published(candidate, published, wanted & in_lake)
     _add_rows(candidate, adapters.warehouse.rows_of((wanted & in_mysql) - candidate.retained))
-    if manifest is not None:
-        _add_from_lake(candidate, adapters.lake, manifest, (wanted & in_lake) - candidate.retained)
-    if lost := sorted((wanted & in_mysql) - candidate.retained):
-        message = f"the last good rows of {some(lost)} were altered in MySQL, and the lake has none"
-        raise StoresDisagree(message, hint="restore them, or delete them to let the launches go")
+    _add_published(candidate, published, (wanted & in_lake) - candidate.retained)
+    lost = sorted((wanted & in_mysql) - candidate.retained)
+    adapters.telemetry.warn_if(
+        lost, "launches are left out: they are rejected, their last rows were altered in MySQL, and the lake has none"
+    )
 
 
-def _add_from_lake(candidate: Candidate, lake: Lake, manifest: Manifest, ids: set[str]) -> None:
+def _add_published(candidate: Candidate, published: Published, ids: set[str]) -> None:
     if not ids:
         return
     found: dict[str, pa.Table] = {}
-    for name, table in SNAPSHOT.items():
-        whole = read_files(lake, table, [f for f in manifest.files if f.table == name])
+    for name in SNAPSHOT:
+        whole = published.table(name)
         found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
     _add_rows(candidate, found)
 

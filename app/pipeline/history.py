@@ -1,54 +1,75 @@
-"""The change history, and what differs from the state before."""
+"""The change history: what was published of it is carried over, and what this run finds changed is added."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.checksum.digest import Checksum, row_hashes, with_hashes
+from ..core.checksum.digest import Checksum, with_hashes
 from ..core.diff import Difference, changed_columns, difference
-from ..core.model import Run
-from ..core.reconcile import CurrentState, is_mysql_ahead
-from ..core.schema import LAUNCH_CHANGES, LAUNCHES, Table
-from ..core.transform import conform
+from ..core.model import PartitionKey, Run
+from ..core.reconcile import CurrentState, checksum_named, is_mysql_ahead, object_fault
+from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SCHEMA_VERSION, Table
 from .adapters import Adapters
-from .published import read_files
+from .published import Published
 from .spill import Spill
 
-
-def history(adapters: Adapters, current: CurrentState) -> pa.Table:
-    """All rows of `launch_changes`: they only ever become more."""
-    name = LAUNCH_CHANGES.name
-    if current.manifest:
-        rows = read_files(adapters.lake, LAUNCH_CHANGES, [f for f in current.manifest.files if f.table == name])
-    else:  # the manifest was lost: nothing else knows of these rows when the database is new as well
-        listed = [stored for (table, _), stored in sorted(current.objects.items()) if table == name]
-        parts = [conform(LAUNCH_CHANGES, adapters.lake.read(stored.key, None)) for stored in listed]
-        rows = pa.concat_tables([LAUNCH_CHANGES.arrow.empty_table(), *parts])
-    if is_mysql_ahead(current):
-        in_mysql = adapters.warehouse.rows_of_years(name, [year for table, year in current.rows if table == name])
-        sound = in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(LAUNCH_CHANGES, in_mysql)))
-        return pa.concat_tables([rows, difference(LAUNCH_CHANGES, rows, sound).added])
-    return rows
+_NAME = LAUNCH_CHANGES.name
 
 
-def changes_of(adapters: Adapters, current: CurrentState, spill: Spill, table: Table) -> Difference:
-    """What the snapshot changes in a table, against what the stores held last; only partitions that differ are read."""
+def carry_history(adapters: Adapters, current: CurrentState, published: Published, spill: Spill) -> None:
+    """Carry all rows of `launch_changes` over: they only ever become more.
+
+    A year that both stores hold as named is not even read. Raises PipelineError when a store does not answer.
+    """
+    keys = {key for key in (*current.files, *current.objects, *current.in_mysql) if key[0] == _NAME}
+    for key in sorted(keys):
+        file, named = current.files.get(key), checksum_named(current.files, key)
+        has_more = _has_more(current, key, named)
+        is_same_object = object_fault(file, current.objects.get(key)) is None
+        if file and named and is_same_object and not has_more and _is_this_schema(current):
+            spill.carry(key, named, partial(adapters.lake.rows, file))
+            continue
+        rows = published.rows(file) if file else None
+        if rows is None:
+            rows = published.sound_rows(LAUNCH_CHANGES, key[1]) if file or has_more else LAUNCH_CHANGES.arrow.empty_table()
+        elif has_more:
+            rows = pa.concat_tables([rows, difference(LAUNCH_CHANGES, rows, published.sound_rows(LAUNCH_CHANGES, key[1])).added])
+        spill.add(_NAME, rows)
+
+
+def _has_more(current: CurrentState, key: PartitionKey, named: Checksum | None) -> bool:
+    """Whether a store may hold rows of the history that the manifest does not name."""
+    if current.manifest is None:
+        return True  # nothing else knows of these rows
+    return is_mysql_ahead(current) and current.in_mysql.get(key) not in (None, named)
+
+
+def _is_this_schema(current: CurrentState) -> bool:
+    return current.manifest is not None and current.manifest.schema_version == SCHEMA_VERSION
+
+
+def changes_of(adapters: Adapters, current: CurrentState, published: Published, spill: Spill, table: Table) -> Difference:
+    """What the new state changes in a table, against what the stores held last; only partitions that differ are read.
+
+    Of a partition that is lost nothing is known, and so no change.
+    """
     new = {year: checksum for (name, year), checksum in spill.checksums.items() if name == table.name}
-    files = {f.year: f for f in current.manifest.files if f.table == table.name} if current.manifest else {}
-    if is_mysql_ahead(current):
-        keys = [key for key in current.rows if key[0] == table.name]
-        old = {year: checksum for (_, year), checksum in adapters.warehouse.checksums(keys).items()}
-    else:
-        old = {year: Checksum(file.rows, file.digest) for year, file in files.items()}
+    is_ahead = is_mysql_ahead(current)
+    held = current.in_mysql if is_ahead else {key: Checksum(f.rows, f.digest) for key, f in current.files.items()}
+    old = {year: checksum for (name, year), checksum in held.items() if name == table.name}
     parts = [(table.arrow.empty_table(), table.arrow.empty_table())]
     for year in sorted(old.keys() | new.keys()):
         if old.get(year) == new.get(year):
             continue
-        if is_mysql_ahead(current):
+        before: pa.Table | None = table.arrow.empty_table()
+        if is_ahead:
             before = adapters.warehouse.rows_of_years(table.name, [year])
-        else:
-            before = read_files(adapters.lake, table, [files[year]] if year in files else [])
+        elif year in old:
+            before = published.rows(current.files[table.name, year])
+        if before is None:
+            continue
         # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
         seen = [pa.array([], pa.string())]
         for after in spill.partition((table.name, year)) if year in new else ():

@@ -1,23 +1,22 @@
 """What a run would change, written nowhere."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns
-from ..core.model import Run, RunSummary
-from ..core.reconcile import (
-    CurrentState,
-    Limits,
-    is_trusted,
-)
+from ..core.model import LastRun, Response, Run, RunSummary
+from ..core.reconcile import CurrentState, Limits, departures, is_trusted, reconcile
 from ..core.schema import TABLES
-from ..errors import GateRefused
+from ..errors import GateRefused, UnreadableObject
 from .adapters import Adapters
 from .candidate import Candidate, derive
 from .history import changes_of
-from .published import workers
-from .run import complete, extract, fill, look, make_plan, refusals
+from .look import look
+from .published import Published, rows_by_table, workers
+from .run import complete, extract, fill, refusals
 
 _SAMPLES = 5  # changed rows shown for each column of a plan
 
@@ -27,28 +26,37 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
 
     Raises PipelineError; GateRefused after the summary is complete.
     """
+    warehouse, source = adapters.warehouse, adapters.source
     with adapters.telemetry.stage("prepare"):
-        summary.ddl = adapters.warehouse.pending_ddl()
-        last_run = adapters.warehouse.last_run()
+        pointer = adapters.lake.latest()
+        summary.ddl = warehouse.pending_ddl()
+        last_run = LastRun() if any("CREATE TABLE" in statement for statement in summary.ddl) else warehouse.last_run()
     # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.
     readable = not any(statement.startswith("ALTER") for statement in summary.ddl)
     if not readable:
         last_run = dataclasses.replace(last_run, merged_id=None)
-    _, current = look(adapters, last_run)
-    trusted = not readable or is_trusted(current, run, adapters.source.url)
-    responses = extract(adapters, current.manifest if is_trusted(current, run, adapters.source.url) else None, spool)
-    with workers() as pool:
-        responses = complete(adapters, pool, responses, spool)
-    candidate = derive(run, adapters, responses, current, spool, trusted=trusted)
+    found = look(adapters, pointer, last_run)
+    trusted = is_trusted(found.manifest, last_run, run, source.url)
+    responses = extract(adapters, found.manifest if trusted else None, spool)
+    if readable:
+        current = found.complete(adapters)
+    else:
+        current = found.with_checksums({key: Checksum(rows, "differs") for key, rows in warehouse.counts().items()})
+    summary.repaired = departures(current) if readable and current.manifest else []
+    responses = _completed(adapters, responses, spool)
+    published = Published(adapters, current)
+    candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted or not readable)
     fill(summary, candidate)
+    summary.rows = rows_by_table(candidate.spill.checksums)
     with adapters.telemetry.stage("reconcile"):
         refused = refusals(run, candidate, current, limits)
-        plan = make_plan(adapters, candidate, current, trusted=trusted, readable=readable)
+        plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
     with adapters.telemetry.stage("compare"):
         summary.plan = {
             "refused": refused,
             "ddl": summary.ddl,
-            **_differences(adapters, candidate, current),
+            "repair": summary.repaired,
+            **_differences(adapters, candidate, current, published),
             "load": [f"{table} {year}" for table, year in sorted(plan.load)],
             "put": [f"{table} {year}" for table, year in plan.put],
             "delete": [f"{table} {year}" for table, year in sorted(plan.delete)],
@@ -62,11 +70,23 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     return candidate
 
 
-def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState) -> dict[str, Any]:
+def _completed(adapters: Adapters, responses: Mapping[str, Response], spool: Path) -> dict[str, Response]:
+    """All bodies; where the archive no longer has them, fetched again."""
+    try:
+        with workers() as pool:
+            return complete(adapters, pool, responses, spool)
+    except UnreadableObject as error:
+        adapters.telemetry.warn(f"everything is fetched again: {error}")
+    again = spool / "again"
+    again.mkdir()
+    return extract(adapters, None, again)
+
+
+def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published) -> dict[str, Any]:
     """Rows to add, change and remove by table, and some of the changes by column."""
     rows, samples = {}, []
     for name, table in TABLES.items():
-        found = changes_of(adapters, current, candidate.spill, table)
+        found = changes_of(adapters, current, published, candidate.spill, table)
         rows[name] = {"add": found.added.num_rows, "change": found.after.num_rows, "remove": found.removed.num_rows}
         for column, changed, old, new in changed_columns(table, found):
             for row, before, after in zip(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ..core.model import ArchivedResponse, Manifest, Response
-from ..core.ports import Lake, Parser, Source
+from ..core.ports import Lake, Parser, Source, Warehouse
 from ..errors import LakeError
 
 
@@ -41,11 +41,8 @@ class ArchivedSource:
         return self._source.probe(now, spool)
 
 
-def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] | None) -> Manifest:
-    """What a run received; one that published nothing is completed by what the run before it had.
-
-    `told` is what pipeline_runs has of it: rows, if it had archived everything and derived them. Raises LakeError.
-    """
+def archived_run(lake: Lake, warehouse: Warehouse, source: str, run_id: str) -> Manifest:
+    """What a run received; one that published nothing is completed by what the run before it had. Raises PipelineError."""
     if manifest := lake.manifest(run_id):
         if manifest.source != source:
             raise LakeError(f"run {run_id} is of source {manifest.source}", hint="set SOURCE to it")
@@ -53,13 +50,19 @@ def archived_run(lake: Lake, source: str, run_id: str, told: Mapping[str, Any] |
     received = lake.received(source, run_id)
     if not received:
         raise LakeError(f"run {run_id} archived nothing of source {source}", hint="see: runs")
-    if not told or not told["rows_by_table"]:
+    recorded = warehouse.one_run(run_id)
+    if not recorded or "reconcile" not in recorded["stage_seconds"]:  # the first stage after everything is archived and derived
         raise LakeError(f"run {run_id} ended before it had archived all that it received", hint="replay a run before it")
-    before = next((i for i in reversed(lake.published_run_ids()) if i < run_id), None)
-    base = lake.manifest(before) if before else None
+    base = _published_before(lake, warehouse, run_id)
     if base is None or base.source != source:
         raise LakeError(f"run {run_id} published nothing, and none before it did", hint="run the pipeline")
     if any(response.watermark for response in base.endpoints.values()):
         raise LakeError(f"run {run_id} published nothing and may have received changes only", hint=f"replay {base.run_id}")
-    as_of = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return base.model_copy(update={"run_id": run_id, "as_of": as_of, "endpoints": {**base.endpoints, **received}})
+    what = {"run_id": run_id, "as_of": recorded["started_at"], "endpoints": {**base.endpoints, **received}}
+    return base.model_copy(update=what)
+
+
+def _published_before(lake: Lake, warehouse: Warehouse, run_id: str) -> Manifest | None:
+    numbers = warehouse.numbers()
+    earlier = [other for other in lake.published_run_ids() if numbers.get(other, 0) < numbers[run_id]]
+    return lake.manifest(max(earlier, key=lambda other: (numbers.get(other, 0), other))) if earlier else None

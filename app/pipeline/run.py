@@ -1,51 +1,40 @@
 """One run, top to bottom: the diagram of the design as a function."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from .. import __version__
-from ..core.checksum.digest import Checksum
 from ..core.model import (
     ArchivedResponse,
-    LastRun,
     Manifest,
     PartitionKey,
-    Pointer,
+    Prepared,
     Response,
     Run,
     RunState,
     RunSummary,
     WrittenFile,
 )
-from ..core.reconcile import (
-    CurrentState,
-    Limits,
-    Plan,
-    Received,
-    believed_in_mysql,
-    differences,
-    gate,
-    is_intact,
-    is_trusted,
-    reconcile,
-)
-from ..core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
-from ..errors import GateRefused, StoresDisagree, some
+from ..core.reconcile import CurrentState, Limits, Received, departures, gate, is_trusted, reconcile
+from ..core.schema import SCHEMA_VERSION, TRANSFORM_VERSION
+from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .candidate import Candidate, derive
-from .published import published_rows, rows_by_table, workers
+from .look import look
+from .publish import publish
+from .published import Published, published_rows, rows_by_table, workers
+
+MOST_SKEW_S = 60.0
+"""How far a clock may be from the server's before it is warned of."""
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
-
-ReadBack = tuple[WrittenFile, Checksum]
-"""A file that was put, and what it holds by its values."""
 
 
 def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spool: Path, summary: RunSummary) -> Head:
@@ -58,27 +47,26 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     with telemetry.stage("lock"):
         warehouse.lock()
     with telemetry.stage("prepare"):
-        last_run, summary.ddl, unknown_columns = warehouse.prepare(run)
-        telemetry.warn_if(unknown_columns, "columns that the schema does not know are left alone")
-    pointer, current = look(adapters, last_run)
+        pointer = lake.latest()
+        prepared = warehouse.prepare(run, pointer.manifest.number if pointer.manifest else 0)
+        _note(prepared, summary, telemetry)
+    found = look(adapters, pointer, prepared.last_run)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
-    trusted = is_trusted(current, run, adapters.source.url) and not summary.ddl
-    responses = extract(adapters, current.manifest if trusted else None, spool)
-    if trusted and is_intact(current) and current.manifest and is_known(responses, current.manifest):
-        summary.rows = rows_by_table({key: f.rows for key, f in current.manifest.by_partition().items()})
-        summary.newest_launch_utc = current.manifest.newest_launch_utc
-        summary.rejected, summary.retained = current.manifest.rejected, len(current.manifest.retained_ids)
-        if summary.rejected:
-            telemetry.warn(f"{summary.rejected} launches are still rejected, {summary.retained} keep their last good rows")
-        summary.stores_equal = True  # as far as counts and ETags tell; `verify` proves contents
-        summary.state = RunState.UNCHANGED
+    trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
+    responses = extract(adapters, found.manifest if trusted else None, spool)
+    current = found.complete(adapters)
+    summary.rows = rows_by_table(current.in_mysql)
+    summary.repaired = departures(current)
+    if trusted and not summary.repaired and current.manifest and is_known(responses, current.manifest):
+        _fill_unchanged(summary, current.manifest, telemetry)
         _warn_if_stale(summary, run, stale_after_days, telemetry)
-        warehouse.finish(summary)
+        _record(adapters, summary)
         return functools.partial(published_rows, lake, current.manifest)
-    with telemetry.stage("archive") as counts:
-        archived, responses = archive(run, adapters, responses, spool)
-        counts["objects"] = sum(len(a.objects) for a in archived.values())
-    candidate = derive(run, adapters, responses, current, spool, trusted=trusted)
+    if current.manifest:
+        telemetry.warn_if(summary.repaired, "not as published, and repaired by this run")
+    archived, responses = archive(run, adapters, responses, spool)
+    published = Published(adapters, current)
+    candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
     if candidate.rejected:
@@ -87,47 +75,73 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     with telemetry.stage("reconcile") as counts:
         if refused := refusals(run, candidate, current, limits):
             raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
-        plan = make_plan(adapters, candidate, current, trusted=trusted)
+        plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
         counts.update(load=len(plan.load), put=len(plan.put), delete=len(plan.delete))
     files = publish(run, adapters, candidate, plan, current, summary)
     with telemetry.stage("manifest"):
         for stored in plan.delete.values():
             lake.delete(stored)
         summary.files_deleted = len(plan.delete)
-        manifest = Manifest(
-            run_id=run.id,
-            published_at=datetime.now(UTC),
-            source=run.source,
-            source_url=adapters.source.url,
-            app_version=__version__,
-            schema_version=SCHEMA_VERSION,
-            transform_version=TRANSFORM_VERSION,
-            endpoints=archived,
-            files=[files[key] for key in sorted(files)],
-            rejected=len(candidate.rejected_launches),
-            retained_ids=sorted(candidate.retained),
-            lookups=candidate.lookups,
-            newest_launch_utc=candidate.newest_launch_utc,
-            as_of=run.as_of,
-            replayed_run_id=run.replayed_run_id,
-        )
-        lake.publish(manifest, pointer)
+        lake.publish(_manifest(run, prepared.number, adapters.source.url, archived, candidate, files), pointer)
+    summary.rows = rows_by_table(candidate.spill.checksums)
     summary.state = RunState.PUBLISHED
-    warehouse.finish(summary)
+    _record(adapters, summary)
     return candidate.spill.head
 
 
-def look(adapters: Adapters, last_run: LastRun) -> tuple[Pointer, CurrentState]:
-    """What both stores hold before anything is done."""
-    with adapters.telemetry.stage("look") as counts:
-        pointer = adapters.lake.latest()
-        objects = adapters.lake.partitions()
-        rows = adapters.warehouse.counts()
-        counts.update(partitions=len(objects), rows=sum(rows.values()))
-        adapters.telemetry.warn_if(
-            adapters.lake.unexpected_objects, "objects that are not this pipeline's lie among the partitions"
-        )
-    return pointer, CurrentState(pointer.manifest, objects, rows, last_run)
+def _note(prepared: Prepared, summary: RunSummary, telemetry: Telemetry) -> None:
+    summary.number, summary.ddl = prepared.number, prepared.ddl
+    telemetry.warn_if(prepared.unknown_columns, "columns that the schema does not know are left alone")
+    skew_s = prepared.clock_skew_s
+    if abs(skew_s) > MOST_SKEW_S:
+        side = "ahead of" if skew_s > 0 else "behind"
+        telemetry.warn(f"this machine's clock is {abs(skew_s):,.0f} s {side} MySQL's: let both keep time by NTP")
+
+
+def _fill_unchanged(summary: RunSummary, manifest: Manifest, telemetry: Telemetry) -> None:
+    summary.rows = rows_by_table(manifest.by_partition())
+    summary.newest_launch_utc = manifest.newest_launch_utc
+    summary.rejected, summary.retained = manifest.rejected, len(manifest.retained_ids)
+    if summary.rejected:
+        telemetry.warn(f"{summary.rejected} launches are still rejected, {summary.retained} keep their last good rows")
+    summary.stores_equal = True
+    summary.state = RunState.UNCHANGED
+
+
+def _record(adapters: Adapters, summary: RunSummary) -> None:
+    """Write the good end of the run into pipeline_runs; where that fails, what was published stays published."""
+    try:
+        adapters.warehouse.finish(summary)
+    except WarehouseError as error:
+        adapters.telemetry.warn(f"the run is {summary.state}, but pipeline_runs does not say so: {error}")
+
+
+def _manifest(
+    run: Run,
+    number: int,
+    source_url: str,
+    archived: dict[str, ArchivedResponse],
+    candidate: Candidate,
+    files: Mapping[PartitionKey, WrittenFile],
+) -> Manifest:
+    return Manifest(
+        run_id=run.id,
+        number=number,
+        published_at=datetime.now(UTC),
+        source=run.source,
+        source_url=source_url,
+        app_version=__version__,
+        schema_version=SCHEMA_VERSION,
+        transform_version=TRANSFORM_VERSION,
+        endpoints=archived,
+        files=[files[key] for key in sorted(files)],
+        rejected=len(candidate.rejected_launches),
+        retained_ids=sorted(candidate.retained),
+        lookups=candidate.lookups,
+        newest_launch_utc=candidate.newest_launch_utc,
+        as_of=run.as_of,
+        replayed_run_id=run.replayed_run_id,
+    )
 
 
 def extract(adapters: Adapters, manifest: Manifest | None, spool: Path) -> dict[str, Response]:
@@ -154,7 +168,25 @@ def is_known(responses: Mapping[str, Response], manifest: Manifest) -> bool:
 def archive(
     run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path
 ) -> tuple[dict[str, ArchivedResponse], dict[str, Response]]:
-    """Keep what came, fetch back what did not come because it was not modified or not asked for."""
+    """Keep what came, fetch back what did not come because it was not modified or not asked for.
+
+    Where the archive no longer has that, everything is fetched from the source again. Raises PipelineError.
+    """
+    with adapters.telemetry.stage("archive"):
+        try:
+            return _archive(run, adapters, responses, spool)
+        except UnreadableObject as error:
+            adapters.telemetry.warn(f"everything is fetched again: {error}")
+    again = spool / "again"
+    again.mkdir()
+    responses = extract(adapters, None, again)
+    with adapters.telemetry.stage("archive"):
+        return _archive(run, adapters, responses, again)
+
+
+def _archive(
+    run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path
+) -> tuple[dict[str, ArchivedResponse], dict[str, Response]]:
     with workers() as pool:
         kept = {
             name: [
@@ -182,77 +214,8 @@ def refusals(run: Run, candidate: Candidate, current: CurrentState, limits: Limi
     return gate(received, current, run, limits)
 
 
-def make_plan(adapters: Adapters, candidate: Candidate, current: CurrentState, *, trusted: bool, readable: bool = True) -> Plan:
-    """What to write; `readable`: MySQL's tables have all columns."""
-    wanted = candidate.spill.checksums
-    if not readable:
-        in_mysql = {key: Checksum(rows, "differs") for key, rows in current.rows.items()}
-    elif trusted and not candidate.retained:  # what is retained may be so because MySQL was altered
-        in_mysql = believed_in_mysql(current)
-    else:
-        in_mysql = adapters.warehouse.checksums(current.rows)
-    manifest = current.manifest
-    rewrite = manifest is None or (manifest.schema_version, manifest.transform_version) != (
-        SCHEMA_VERSION,
-        TRANSFORM_VERSION,
-    )
-    return reconcile(wanted, current, in_mysql, rewrite=rewrite)
-
-
-def publish(
-    run: Run, adapters: Adapters, candidate: Candidate, plan: Plan, current: CurrentState, summary: RunSummary
-) -> dict[PartitionKey, WrittenFile]:
-    """Merge and put side by side, read both back, commit only what is equal; every partition's file as the manifest names it."""
-    wanted = candidate.spill.checksums
-    kept = current.manifest.by_partition() if current.manifest else {}
-
-    def rows_to_load(name: str) -> Iterator[pa.Table]:
-        return (rows for key in sorted(plan.load) if key[0] == name for rows in candidate.spill.partition(key))
-
-    def put(key: PartitionKey) -> ReadBack:
-        file = adapters.lake.write(run, key, candidate.spill.partition(key), wanted[key], current.objects.get(key))
-        return file, adapters.lake.checksum(file)
-
-    staged = {name: rows_to_load(name) for name in TABLES if name in plan.scope}
-    with workers() as pool:
-        reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
-        gaining = [pool.submit(put, key) for key in plan.gaining]
-        with adapters.telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope) as merge:
-            summary.merged = dict(merge.merged)
-            counts.update({name: vars(merged) for name, merged in merge.merged.items()})
-            with adapters.telemetry.stage("put") as counted:
-                stored = _results(gaining, adapters.telemetry)
-                # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
-                losing = [pool.submit(put, key) for key in plan.put if key not in stored]
-                stored |= _results(losing, adapters.telemetry)
-                summary.files_written = len(stored)
-                counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
-            with adapters.telemetry.stage("prove") as proven:
-                in_mysql = merge.checksums(plan.touched)
-                in_s3 = {key: checksum for key, (_, checksum) in stored.items()}
-                in_s3 |= {key: future.result() for key, future in reading.items()}
-                if found := differences(wanted, plan.touched, in_s3, in_mysql, merge.counts()):
-                    summary.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
-                    raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
-                summary.stores_equal = True
-                proven["partitions"] = len(plan.touched)
-            with adapters.telemetry.stage("commit"), adapters.telemetry.uninterrupted():
-                merge.commit()
-                summary.state = RunState.MERGED
-    return {key: stored[key][0] if key in stored else kept[key] for key in wanted}
-
-
-def _results(writing: list["Future[ReadBack]"], telemetry: Telemetry) -> dict[PartitionKey, ReadBack]:
-    written = {}
-    for future in writing:
-        file, checksum = future.result()
-        written[file.table, file.year] = file, checksum
-        telemetry.progress(f"{len(written)} of {len(writing)} partitions", len(written), len(writing))
-    return written
-
-
 def fill(summary: RunSummary, candidate: Candidate) -> None:
-    summary.rows = rows_by_table({key: checksum.rows for key, checksum in candidate.spill.checksums.items()})
+    """Note what was received; the rows are those that are there until they are replaced."""
     summary.rejected = len(candidate.rejected_launches)
     summary.retained = len(candidate.retained)
     summary.newest_launch_utc = candidate.newest_launch_utc

@@ -1,6 +1,7 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..core.model import PartitionKey
 from ..core.schema import TABLES
 
 _ROWS_A_PART = 5_000
+_fetching = threading.Lock()
 
 
 class Spill:
@@ -24,9 +26,12 @@ class Spill:
         self._writers: dict[str, pa.RecordBatchFileWriter] = {}
         self.batches: dict[PartitionKey, list[tuple[Path, int]]] = {}  # which batches of which files are a partition's
         self._written = dict.fromkeys(TABLES, 0)
+        self.carried: dict[PartitionKey, Checksum] = {}
+        self._folder = folder
+        self._carried_rows: dict[PartitionKey, Callable[[], pa.Table]] = {}
 
     def add(self, table: str, rows: pa.Table) -> None:
-        """Take up some rows of one table."""
+        """Add some rows of one table."""
         if not rows.num_rows:
             return
         if table not in self._writers:
@@ -41,6 +46,12 @@ class Spill:
                 self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
                 self._written[table] += 1
                 self.checksums[key] = add_hashes(self.checksums.get(key, EMPTY), of_year.column("row_hash").to_pylist())
+
+    def carry(self, key: PartitionKey, checksum: Checksum, read: Callable[[], pa.Table]) -> None:
+        """Take a partition over as it is, perhaps to be added to; `read` gives its rows in canonical order when needed."""
+        assert key not in self.checksums
+        self.checksums[key] = self.carried[key] = checksum
+        self._carried_rows[key] = read
 
     def absorb(self, other: "Spill") -> None:
         """Add all rows of a closed spill, which stay in its files."""
@@ -58,14 +69,29 @@ class Spill:
         """How many rows a table has."""
         return sum(checksum.rows for (name, _), checksum in self.checksums.items() if name == table)
 
+    def added(self, key: PartitionKey) -> Iterator[pa.Table]:
+        """The rows that were added to a partition that was carried over."""
+        yield from (pa.table(batch) for batch in self._read(key))
+
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
+        self._fetch_carried(key)
         order = [(name, "ascending") for name in TABLES[key[0]].key]
         for first, end in self._ranges(key):
             rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(key)]).combine_chunks()
             part = rows.take(pc.sort_indices(rows, order))
             del rows  # whoever takes the part may keep it for long
             yield part
+
+    def _fetch_carried(self, key: PartitionKey) -> None:
+        with _fetching:  # the load and the put may both ask first
+            if read := self._carried_rows.pop(key, None):
+                path = self._folder / f"{key[0]}-{key[1]}-carried.arrow"
+                with pa.ipc.new_file(str(path), TABLES[key[0]].arrow) as writer:
+                    batches = read().combine_chunks().to_batches(_ROWS_A_PART)
+                    for batch in batches:
+                        writer.write_batch(batch)
+                self.batches[key] = [*((path, place) for place in range(len(batches))), *self.batches.get(key, ())]
 
     def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
         """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
@@ -79,7 +105,7 @@ class Spill:
         yield from pairwise([None, *bounds, None])
 
     def _read(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
-        for path, places in groupby(self.batches[key], lambda batch: batch[0]):
+        for path, places in groupby(self.batches.get(key, ()), lambda batch: batch[0]):
             with pa.OSFile(str(path)) as file:
                 reader = pa.ipc.open_file(file)
                 for _, place in places:

@@ -2,100 +2,126 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns, difference
-from ..core.model import Run, RunState, RunSummary, WrittenFile
-from ..core.reconcile import (
-    differences,
-)
+from ..core.model import Manifest, PartitionKey, Run, RunState, RunSummary
+from ..core.reconcile import CurrentState, checksum_named, departures, is_mysql_ahead
 from ..core.schema import SCHEMA_VERSION, TABLES
 from ..core.transform import conform
-from ..errors import LakeError, PipelineError, some
+from ..errors import LakeError, UnreadableObject, WarehouseError, some
 from .adapters import Adapters
-from .published import rows_by_table, workers
+from .look import look
+from .published import Published, rows_by_table, workers
 
 LOCK_WAIT_S = 300
 """How long a verification waits for a run to end."""
 
 
-def verify(run: Run, adapters: Adapters, summary: RunSummary) -> list[str]:
-    """Prove the published manifest: raw objects, every partition in S3 and in MySQL, by values; the differences.
+@dataclass(frozen=True)
+class Verification:
+    """What was verified, and where it is not as published. `is_behind`: MySQL holds a later run that did not publish."""
+
+    manifest: Manifest | None
+    found: list[str]
+    is_behind: bool = False
+
+
+def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
+    """Prove the published manifest: raw objects, every partition in S3 and in MySQL, by values.
 
     Raises PipelineError when it can't be proven either way.
     """
-    with adapters.telemetry.stage("lock"):
+    lake, warehouse, telemetry = adapters.lake, adapters.warehouse, adapters.telemetry
+    with telemetry.stage("lock"):
         # Between a run's commit and its manifest the stores are ahead of what is published. It is waited for: verifications are
         # few, and one that gave way to runs day after day would be missed by nobody.
-        adapters.warehouse.lock(wait_s=LOCK_WAIT_S)
-    with adapters.telemetry.stage("look"):
-        manifest = adapters.lake.latest().manifest
-        if manifest is None:
+        warehouse.lock(wait_s=LOCK_WAIT_S)
+    with telemetry.stage("prepare"):
+        pointer = lake.latest()
+        _check_tables(adapters)
+        last_run = warehouse.last_run()
+        if pointer.manifest is None and pointer.fault is None and last_run.merged_id is None:
             raise LakeError("there is no manifest to verify", hint="run the pipeline first")
-        if manifest.schema_version != SCHEMA_VERSION:
-            raise LakeError(f"run {manifest.run_id} was published by schema version {manifest.schema_version}", hint="run first")
-        objects = adapters.lake.partitions()
-    summary.rows = rows_by_table({key: f.rows for key, f in manifest.by_partition().items()})
-    summary.newest_launch_utc = manifest.newest_launch_utc
-    files = manifest.by_partition()
-    wanted = {key: Checksum(f.rows, f.digest) for key, f in files.items()}
-    found: list[str] = []
-    with workers() as pool:
-        with adapters.telemetry.stage("raw") as counts:
-            raw = [o for e in manifest.endpoints.values() for o in e.objects]
-            found += [str(e) for e in (_fault(pool.submit(adapters.lake.check_raw, o)) for o in raw) if e]
-            counts["objects"] = len(raw)
-        with adapters.telemetry.stage("prove") as counts:
-            for key in sorted(files.keys() | objects.keys()):
-                named, listed = files.get(key), objects.get(key)
-                if named is None or listed is None or named.etag != listed.etag:
-                    what = "is missing" if listed is None else "is not in the manifest" if named is None else "was replaced"
-                    found.append(f"S3 {key[0]} {key[1]}: the object {what}")
-            there = {key: file for key, file in files.items() if key in objects}
-            reading = {key: pool.submit(adapters.lake.checksum, file) for key, file in there.items()}
-            mysql_rows = adapters.warehouse.counts()
-            in_mysql = adapters.warehouse.checksums({*files, *mysql_rows})
-            in_s3 = {key: future.result() for key, future in reading.items()}
-            found += differences(
-                wanted, set(files), {**in_s3, **{k: wanted[k] for k in files if k not in there}}, in_mysql, mysql_rows
-            )
-            counts["partitions"] = len(files)
+        summary.number = warehouse.start(run, pointer.manifest.number if pointer.manifest else 0)
+    current = look(adapters, pointer, last_run).complete(adapters)
+    manifest = current.manifest
+    if manifest is not None and manifest.schema_version != SCHEMA_VERSION:
+        raise LakeError(f"run {manifest.run_id} was published by schema version {manifest.schema_version}", hint="run first")
+    found = [*departures(current), *_faults_of_raw(adapters, manifest)]
+    with telemetry.stage("prove") as counts:
+        in_s3, unusable = _checksums_in_s3(adapters, current)
+        found += unusable
+        counts["partitions"] = len(current.files)
+    summary.rows = rows_by_table(current.files)
+    summary.newest_launch_utc = manifest.newest_launch_utc if manifest else None
     summary.stores_equal = not found
+    published = Published(adapters, current)
     summary.differences = [
-        named
-        for key in sorted(files)
-        if in_mysql.get(key) != wanted[key] or in_s3.get(key) != wanted[key]
-        for named in _rows_that_differ(adapters, files[key])
+        named for key in sorted(current.files) for named in _rows_that_differ(adapters, current, published, key, in_s3)
     ]
-    if found:  # a failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs
-        summary.state, summary.error = RunState.FAILED, some(found)
-        adapters.warehouse.start(run)
-        adapters.warehouse.finish(summary)
-    return list(dict.fromkeys(found))
+    # A failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs.
+    summary.state, summary.error = (RunState.FAILED, some(found)) if found else (RunState.UNCHANGED, None)
+    warehouse.finish(summary)
+    return Verification(manifest, list(dict.fromkeys(found)), is_mysql_ahead(current))
 
 
-def _rows_that_differ(adapters: Adapters, file: WrittenFile) -> Iterator[dict[str, Any]]:
-    """Where the rows that the manifest names and those in MySQL differ, as far as both can be read."""
-    table = TABLES[file.table]
-    try:
-        published = conform(table, adapters.lake.read(file.key, file.version_id))
-    except LakeError:
-        return
-    in_mysql = adapters.warehouse.rows_of_years(table.name, [file.year])
-    found = difference(table, published, conform(table, in_mysql))
-    for what, rows in (("missing in MySQL", found.removed), ("only in MySQL", found.added)):
-        for row in rows.select(table.key).to_pylist():
-            yield {"table": table.name, "year": file.year, "key": list(row.values()), "difference": what}
-    for column, rows, old, new in changed_columns(table, found):
-        for row, before, after in zip(rows.select(table.key).to_pylist(), old.to_pylist(), new.to_pylist(), strict=True):
-            key = list(row.values())
-            yield {"table": table.name, "year": file.year, "key": key, "column": column, "published": before, "in_mysql": after}
+def _check_tables(adapters: Adapters) -> None:
+    if pending := [statement for statement in adapters.warehouse.pending_ddl() if statement.startswith("ALTER")]:
+        message = f"the tables can't be verified, they are not as the schema says: {some(pending)}"
+        raise WarehouseError(message, hint="run first: it begins with this DDL")
 
 
-def _fault(future: "Future[None]") -> PipelineError | None:
+def _faults_of_raw(adapters: Adapters, manifest: Manifest | None) -> list[str]:
+    raw = [stored for response in manifest.endpoints.values() for stored in response.objects] if manifest else []
+    with adapters.telemetry.stage("raw") as counts, workers() as pool:
+        checks = [pool.submit(adapters.lake.check_raw, stored) for stored in raw]
+        counts["objects"] = len(raw)
+        return [str(error) for error in map(_unusable, checks) if error]
+
+
+def _unusable(future: "Future[Any]") -> UnreadableObject | None:
     try:
         future.result()
-    except PipelineError as error:
+    except UnreadableObject as error:
         return error
     return None
+
+
+def _checksums_in_s3(adapters: Adapters, current: CurrentState) -> tuple[dict[PartitionKey, Checksum], list[str]]:
+    """What the named versions hold by their values, and where that is not what is named."""
+    in_s3, found = {}, []
+    with workers() as pool:
+        reading = {key: pool.submit(adapters.lake.checksum, file) for key, file in current.files.items()}
+        for key, future in reading.items():
+            if error := _unusable(future):
+                found.append(f"S3 {key[0]} {key[1]}: {error}")
+                continue
+            in_s3[key] = future.result()
+            if in_s3[key] != (named := checksum_named(current.files, key)):
+                found.append(f"S3 {key[0]} {key[1]}: {in_s3[key]}, not {named}")
+    return in_s3, found
+
+
+def _rows_that_differ(
+    adapters: Adapters, current: CurrentState, published: Published, key: PartitionKey, in_s3: dict[PartitionKey, Checksum]
+) -> Iterator[dict[str, Any]]:
+    """Where rows in a store differ from those that were published, as far as both can be read."""
+    file, named = current.files[key], checksum_named(current.files, key)
+    if current.in_mysql.get(key) == named and in_s3.get(key) == named:
+        return
+    rows = published.rows(file)
+    if rows is None:
+        return
+    table = TABLES[key[0]]
+    in_mysql = conform(table, adapters.warehouse.rows_of_years(table.name, [key[1]]))
+    found = difference(table, rows, in_mysql)
+    for what, some_rows in (("missing in MySQL", found.removed), ("only in MySQL", found.added)):
+        for row in some_rows.select(table.key).to_pylist():
+            yield {"table": table.name, "year": key[1], "key": list(row.values()), "difference": what}
+    for column, after, old, new in changed_columns(table, found):
+        for row, before, now in zip(after.select(table.key).to_pylist(), old.to_pylist(), new.to_pylist(), strict=True):
+            place = {"table": table.name, "year": key[1], "key": list(row.values()), "column": column}
+            yield {**place, "published": before, "in_mysql": now}

@@ -9,16 +9,16 @@ from ..schema import Column, Kind, Table
 from .text import TINY, TINY_SCALE
 
 
-def checksums(table: Table, years: Iterable[int]) -> str:
+def checksums(table: Table, years: Iterable[int] | None) -> str:
     """Rows and digest of each of the years, computed by the server from the values that it holds."""
-    listed = ", ".join(str(int(y)) for y in sorted(years))
+    where = "" if years is None else f" WHERE t.`launch_year` IN ({', '.join(str(int(y)) for y in sorted(years))})"
     halves = ", ".join(
         f"LPAD(CONV(BIT_XOR(CAST(CONV(SUBSTRING(h.`hash`, {start}, 16), 16, 10) AS UNSIGNED)), 10, 16), 16, '0')"
         for start in (1, 17)
     )
     return (
-        f"SELECT h.`launch_year`, COUNT(*), LOWER(CONCAT({halves})) FROM (SELECT t.`launch_year`, "
-        f"{stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t WHERE t.`launch_year` IN ({listed}) "
+        f"SELECT h.`launch_year`, COUNT(*), LOWER(CONCAT({halves})), SUM(h.`hash` <> h.`row_hash`) "
+        f"FROM (SELECT t.`launch_year`, t.`row_hash`, {stored_hash(table, 't')} AS `hash` FROM {quoted(table.name)} AS t{where} "
         # The limit keeps the inner query a query of its own: merged into the outer one, each hash would be computed twice.
         "LIMIT 18446744073709551615) AS h GROUP BY h.`launch_year`"
     )

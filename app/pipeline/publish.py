@@ -1,0 +1,134 @@
+"""The one place that changes both stores: merge and put in parallel, prove both, commit."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import pyarrow as pa
+
+from ..core.checksum.digest import Checksum
+from ..core.model import PartitionKey, Run, RunState, RunSummary, WrittenFile
+from ..core.reconcile import CurrentState, Plan, differences
+from ..core.schema import TABLES
+from ..errors import StoresDisagree, some
+from ..telemetry.stages import Telemetry
+from .adapters import Adapters
+from .candidate import Candidate
+from .published import workers
+
+_SETTLE_S = 5.0  # for puts that are on their way when a run fails
+
+ReadBack = tuple[WrittenFile, Checksum]
+"""A file that was put, and what it holds by its values."""
+
+
+class _Puts:
+    """The partitions' objects, put and read back by several threads."""
+
+    def __init__(
+        self, run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, pool: ThreadPoolExecutor
+    ) -> None:
+        self._run, self._adapters, self._candidate, self._current, self._pool = run, adapters, candidate, current, pool
+        self._futures: dict[PartitionKey, Future[ReadBack]] = {}
+        self.written: dict[PartitionKey, WrittenFile] = {}
+
+    def start(self, key: PartitionKey) -> None:
+        self._futures[key] = self._pool.submit(self._put, key)
+
+    def results(self, telemetry: Telemetry) -> dict[PartitionKey, ReadBack]:
+        """All that were started, once they are there. Raises PipelineError."""
+        found = {}
+        for key, future in self._futures.items():
+            found[key] = future.result()
+            telemetry.progress(f"{len(found)} of {len(self._futures)} partitions", len(found), len(self._futures))
+        return found
+
+    def settle(self) -> int:
+        """After a failure: start nothing more, wait a moment for what is on its way; how many objects were put."""
+        for future in self._futures.values():
+            future.cancel()
+        wait(self._futures.values(), timeout=_SETTLE_S)
+        return len(self.written)
+
+    def _put(self, key: PartitionKey) -> ReadBack:
+        lake, spill = self._adapters.lake, self._candidate.spill
+        file = lake.write(self._run, key, spill.partition(key), spill.checksums[key], self._current.objects.get(key))
+        self.written[key] = file
+        return file, lake.checksum(file)
+
+
+def publish(
+    run: Run, adapters: Adapters, candidate: Candidate, plan: Plan, current: CurrentState, summary: RunSummary
+) -> dict[PartitionKey, WrittenFile]:
+    """Merge and put in parallel, read both back, commit only what is equal; every partition's file as the manifest names it.
+
+    Whatever fails, the summary says afterwards what there is: no row was merged, and how many objects were put. Raises
+    PipelineError.
+    """
+    kept = current.files
+    with workers() as pool:
+        puts = _Puts(run, adapters, candidate, current, pool)
+        try:
+            _publish(run, adapters, candidate, plan, kept, puts, summary, pool)
+        except BaseException:
+            if summary.state is not RunState.MERGED:
+                with contextlib.suppress(BaseException), adapters.telemetry.uninterrupted():
+                    _report_what_lasted(adapters.telemetry, puts, summary)
+            raise
+    return {key: puts.written.get(key) or kept[key] for key in candidate.spill.checksums}
+
+
+def _publish(
+    run: Run,
+    adapters: Adapters,
+    candidate: Candidate,
+    plan: Plan,
+    kept: Mapping[PartitionKey, WrittenFile],
+    puts: _Puts,
+    summary: RunSummary,
+    pool: ThreadPoolExecutor,
+) -> None:
+    telemetry, wanted = adapters.telemetry, candidate.spill.checksums
+    staged = {name: _rows_to_load(candidate, plan, name) for name in TABLES if name in plan.scope}
+    reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
+    for key in plan.gaining:
+        puts.start(key)
+    with telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope) as merge:
+        summary.merged = dict(merge.merged)
+        counts.update({name: vars(merged) for name, merged in merge.merged.items()})
+        with telemetry.stage("put") as counted:
+            puts.results(telemetry)
+            # Only then those that lose rows, so that a launch that moves is nowhere missing for readers by path.
+            for key in plan.put[len(plan.gaining) :]:
+                puts.start(key)
+            stored = puts.results(telemetry)
+            summary.files_written = len(stored)
+            counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
+        with telemetry.stage("prove") as proven:
+            in_mysql = merge.checksums(plan.touched)
+            in_s3 = {key: checksum for key, (_, checksum) in stored.items()}
+            in_s3 |= {key: future.result() for key, future in reading.items()}
+            rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
+            if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
+                summary.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
+                raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
+            summary.stores_equal = True
+            proven["partitions"] = len(plan.touched)
+        with telemetry.stage("commit"), telemetry.uninterrupted():
+            merge.commit()
+            summary.state = RunState.MERGED
+
+
+def _rows_to_load(candidate: Candidate, plan: Plan, name: str) -> Iterator[pa.Table]:
+    for key in sorted(plan.load):
+        if key[0] == name:
+            yield from candidate.spill.added(key) if key in plan.append else candidate.spill.partition(key)
+
+
+def _report_what_lasted(telemetry: Telemetry, puts: _Puts, summary: RunSummary) -> None:
+    summary.merged, summary.files_written = {}, puts.settle()
+    if summary.files_written:
+        telemetry.warn(
+            f"{summary.files_written} objects were put before the run failed: readers by path see them, readers by manifest do "
+            "not; the next good run brings both together"
+        )
