@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import Program
+from tests.program import QUICK, Program
 from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, create_database, drop_database
 from tests.services.aws import without_settings
@@ -67,6 +67,7 @@ def settings_env(aws: AwsEndpoint, bucket: str, database: Login) -> dict[str, st
     return {
         **aws.environment(),
         **database.environment(),
+        **QUICK,
         "SOURCE": "spacex",
         "SOURCE_URL": nobody,
         "S3_BUCKET": bucket,

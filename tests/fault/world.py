@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from tests.fault.stopped import Stop, run_stopped
-from tests.program import KEYS, Program
+from tests.program import KEYS, QUICK, Program
 from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, create_database, drop_database
 
@@ -60,11 +60,14 @@ class World(Program):
     def __init__(
         self, aws: AwsEndpoint, login: Login, bucket: str, api: SampleApi, folder: Path, settings: dict[str, str]
     ) -> None:
-        environment = {**aws.environment(), **login.environment(), "S3_BUCKET": bucket, "SOURCE_URL": api.url}
+        environment = {**aws.environment(), **login.environment(), **QUICK, "S3_BUCKET": bucket, "SOURCE_URL": api.url}
         super().__init__({"PATH": "/usr/bin:/bin", **environment, **settings}, aws, login)
         self.api = api
         self.folder = folder
         self._known: set[tuple[str, str, str]] = set()
+        self._kept = self._known
+        self._rows: dict[str, tuple[tuple[Any, ...], ...]] = {}
+        self._versions: set[tuple[str, str]] = set()
 
     def run_forked(self, stop: Stop | None = None, *, arguments: Sequence[str] = (), **settings: str) -> int:
         """One run, perhaps stopped; its exit code."""
@@ -121,6 +124,32 @@ class World(Program):
         (last,) = self.login.query("SELECT state FROM pipeline_runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
         assert last[0] in ("published", "unchanged")
         return {"mysql": self.rows(), "s3": objects, "manifest": published}
+
+    def keep(self) -> None:
+        """What `reset` goes back to."""
+        tables = [name for (name,) in self.login.query("SHOW TABLES")]
+        self._rows = {table: self.login.query(f"SELECT * FROM `{table}`") for table in tables}
+        self._versions = self._all_versions()
+        self.mark()
+        self._kept = self._known
+
+    def reset(self) -> None:
+        """Both stores as they were, row by row and version by version, for less than a run would take."""
+        self._known = self._kept
+        with self.login.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            for table, rows in self._rows.items():
+                cursor.execute(f"DELETE FROM `{table}`")
+                if rows:
+                    cursor.executemany(f"INSERT INTO `{table}` VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
+            connection.commit()
+        added = [{"Key": key, "VersionId": version} for key, version in self._all_versions() - self._versions]
+        if added:
+            self.aws.client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": added, "Quiet": True})
+
+    def _all_versions(self) -> set[tuple[str, str]]:
+        pages = self.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        found = [item for page in pages for kind in ("Versions", "DeleteMarkers") for item in page.get(kind, [])]
+        return {(item["Key"], item["VersionId"]) for item in found}
 
     def quarantined(self) -> int:
         """How many quarantine files there are."""
