@@ -119,7 +119,7 @@ def _case(name: str, block: int) -> Case:
     with other_case(name) as keys:
         answers = [_answer(keys, block)]
         if "next" in keys:
-            with _all_used(keys.pop("next"), name) as following:
+            with all_used(keys.pop("next"), name) as following:
                 answers.append(_answer(following, block))
         return Case(name, keys.pop("story"), block, answers, needs_run=keys.pop("decided_by", "core") == "run")
 
@@ -128,12 +128,13 @@ def _case(name: str, block: int) -> Case:
 def other_case(name: str) -> Iterator[Record]:
     """The keys of one case file, which the reader takes out: a key that is left is an error."""
     file = FIXTURES / "cases" / f"{name}.yaml"
-    with _all_used(yaml.safe_load(file.read_text(encoding="utf-8")), name) as keys:
+    with all_used(yaml.safe_load(file.read_text(encoding="utf-8")), name) as keys:
         yield keys
 
 
 @contextmanager
-def _all_used(keys: Record, where: str) -> Iterator[Record]:
+def all_used(keys: Record, where: str) -> Iterator[Record]:
+    """Keys that the reader takes out: one that is left is an error."""
     yield keys
     assert not keys, f"{where}: nothing reads {', '.join(keys)}"
 
@@ -141,7 +142,7 @@ def _all_used(keys: Record, where: str) -> Iterator[Record]:
 def _answer(keys: Record, block: int) -> Answer:
     launches = [record("launch", given, block) for given in keys.pop("launches")]
     payloads = [record("payload", given, block) for given in keys.pop("payloads", ())]
-    with _all_used(keys.pop("outcome"), "outcome") as outcome:
+    with all_used(keys.pop("outcome"), "outcome") as outcome:
         return Answer(launches, payloads, _outcome(outcome))
 
 
