@@ -57,7 +57,7 @@ class LakeError(PipelineError):
 
 
 class UnreadableObject(LakeError):
-    """An object of the lake is gone, or is not what it should be: S3 answers, but not with what was stored."""
+    """An object in S3 is gone, can't be read, or isn't what it was: S3 itself answered well."""
 
 
 class WarehouseError(PipelineError):

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..core.ports import Source
 from ..errors import LakeError, PipelineError, SettingsError, SourceError, WarehouseError
+from ..lake import layout
 from ..mysql.init_db import RIGHTS
 from ..mysql.session import Session
 from ..mysql.warehouse import MysqlWarehouse
@@ -74,10 +75,10 @@ def _s3(settings: Settings) -> Any:
 
 def _s3_read(settings: Settings) -> Iterator[Check]:
     s3, bucket, prefix = _s3(settings), settings.s3_bucket, settings.s3_prefix
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}manifests/", MaxKeys=1)
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}{layout.MANIFESTS}", MaxKeys=1)
     yield _skew("S3", parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"]), 5)
     try:
-        s3.get_object(Bucket=bucket, Key=f"{prefix}manifests/latest.json")
+        s3.get_object(Bucket=bucket, Key=f"{prefix}{layout.LATEST}")
         found = "the published manifest can be read"
     except s3.exceptions.NoSuchKey:
         found = "nothing is published yet"
@@ -93,7 +94,7 @@ def _s3_versioning(settings: Settings) -> Iterator[Check]:
 def _s3_write(settings: Settings) -> Iterator[Check]:
     """A write that must be refused proves the right to write and that conditions are kept, and leaves nothing behind."""
     s3, bucket = _s3(settings), settings.s3_bucket
-    key = f"{settings.s3_prefix}manifests/doctor-{secrets.token_hex(8)}.json"
+    key = f"{settings.s3_prefix}{layout.probe_key(secrets.token_hex(8))}"
     try:
         put = s3.put_object(Bucket=bucket, Key=key, Body=b"", IfMatch='"0"')
     except ClientError as error:

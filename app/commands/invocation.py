@@ -12,6 +12,7 @@ from ..cli import Request
 from ..core.model import Run, RunState, RunSummary
 from ..core.reconcile import Limits
 from ..errors import DeadlineExceeded, LakeError, SourceError, WarehouseError
+from ..lake.layout import RUN_ID_CHANCES, new_run_id
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline.adapters import Adapters
@@ -22,11 +23,6 @@ from ..telemetry.stages import Telemetry
 
 if TYPE_CHECKING:
     from .terminal import Terminal
-
-
-def new_run_id(started_at: datetime) -> str:
-    """An id that sorts by time: after the second come five hexadecimal digits of microseconds, and three of chance."""
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{started_at.microsecond:05x}{secrets.randbelow(1 << 12):03x}"
 
 
 class Invocation:
@@ -42,14 +38,14 @@ class Invocation:
         self.interrupts = Interrupts(settings.run_timeout_s)
         self.logger = logger_to(None if self.view else request.log_stream, settings.log_level, settings.secrets)
         started_at = datetime.now(UTC)
-        self.telemetry = Telemetry(new_run_id(started_at), self.logger, self.interrupts, self.view)
+        self.telemetry = Telemetry(_new_run_id(started_at), self.logger, self.interrupts, self.view)
         self.source = sources.make_source(settings, self.telemetry.warn)
         self._begin(started_at, started_at, None)
 
     def begin(self, replayed_run_id: str, as_of: datetime | None) -> None:
         """Begin another run, which repeats an earlier one, as of then where that is given."""
         started_at = datetime.now(UTC)
-        self.telemetry.begin(new_run_id(started_at))
+        self.telemetry.begin(_new_run_id(started_at))
         self._begin(started_at, as_of or started_at, replayed_run_id)
 
     def _begin(self, started_at: datetime, as_of: datetime, replayed_run_id: str | None) -> None:
@@ -109,3 +105,7 @@ def _terminal(request: Request) -> "Terminal":
     from .terminal import Terminal  # a scheduled run does without
 
     return Terminal(stderr=request.as_json)
+
+
+def _new_run_id(started_at: datetime) -> str:
+    return new_run_id(started_at, secrets.randbelow(RUN_ID_CHANCES))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.model import Manifest
 from ..errors import LakeError
+from ..lake.layout import day as day_of
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline.replay import ArchivedSource, archived_run
@@ -54,8 +55,8 @@ def _ids_in_order(job: Invocation, archive: S3Lake) -> list[str]:
 
     The day is the one in the id. Runs that this database does not know come first, in the order of their ids.
     """
-    first, last = (day and f"{day:%Y%m%d}" for day in (job.request.since, job.request.until))
-    chosen = [run_id for run_id in archive.published_run_ids() if (first or "0") <= run_id[:8] <= (last or "9")]
+    first, last = (day.isoformat() if day else None for day in (job.request.since, job.request.until))
+    chosen = [run_id for run_id in archive.published_run_ids() if (first or "0") <= day_of(run_id) <= (last or "9")]
     with MysqlWarehouse(job.settings) as home:
         numbers = home.numbers()
     return sorted(chosen, key=lambda run_id: (numbers.get(run_id, 0), run_id))

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.model import PastRun, RunState
 from ..core.schema import TABLES
 from ..errors import LakeError, SettingsError
 from ..pipeline.look import look
@@ -14,7 +14,7 @@ from .invocation import Invocation
 
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
     """Write the page from the versions that the manifest names, whatever is published meanwhile. Raises PipelineError."""
-    from ..report.page import report  # charts take longer to import than any other command should wait
+    from ..report.page import report  # pandas and charts take longer to import than any other command should wait
 
     with job.adapters() as adapters:
         lake = adapters.lake
@@ -27,7 +27,7 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
             tables = {name: published.table(name) for name in TABLES}
             lost = [f"{name} {year}" for name, year in sorted(published.lost)]
             job.telemetry.warn_if(lost, "neither store holds what was published any more")
-            runs = adapters.warehouse.runs(job.request.limit)
+            runs = [PastRun.of(row) for row in adapters.warehouse.runs(job.request.limit)]
         with job.telemetry.stage("report"):
             page = report(
                 manifest, tables, runs, job.run.started_at, job.settings.stale_after_days, never_filled(manifest.source)

@@ -1,13 +1,14 @@
 """What flows through a run: frozen types."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -51,10 +52,10 @@ class RawObject(_Frozen):
 class Watermark(_Frozen):
     """How far an API that can tell changes has been read."""
 
-    full_at: datetime  # when everything was read last
+    full_at: AwareDatetime  # when everything was read last
     total: int  # how many records there were then
-    changed_at: datetime  # the newest change received since
-    recent: dict[str, datetime]  # records that changed shortly before, and when: they are asked for again
+    changed_at: AwareDatetime  # the newest change received since
+    recent: dict[str, AwareDatetime]  # records that changed shortly before, and when: they are asked for again
 
 
 class ArchivedResponse(_Frozen):
@@ -153,7 +154,7 @@ class LookupUse(_Frozen):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that the bucket lists under a partition's key."""
+    """The newest version of an object that the bucket lists under a partition's key."""
 
     key: str
     etag: str
@@ -177,7 +178,7 @@ class Manifest(_Frozen):
     """What one run published: the commit point of the lake. It claims only what both stores hold."""
 
     run_id: str
-    published_at: datetime
+    published_at: AwareDatetime
     source: str
     source_url: str
     app_version: str
@@ -188,8 +189,8 @@ class Manifest(_Frozen):
     rejected: int
     retained_ids: list[str]
     lookups: dict[str, LookupUse]
-    newest_launch_utc: datetime | None
-    as_of: datetime
+    newest_launch_utc: AwareDatetime | None
+    as_of: AwareDatetime
     replayed_run_id: str | None
     number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
 
@@ -200,11 +201,15 @@ class Manifest(_Frozen):
 
 @dataclass(frozen=True)
 class Pointer:
-    """The published manifest and the pointer's ETag, which the next publication must still find."""
+    """The published manifest and the pointer's ETag, which the next publication must still find.
+
+    `fault`: why the pointer or its manifest can't be believed; there is no manifest then. `warning`: what was found wrong and
+    could be set right by reading.
+    """
 
     manifest: Manifest | None
     etag: str | None
-    fault: str | None = None  # why what is there can't be believed; then there is no manifest
+    fault: str | None = None
     warning: str | None = None
 
 
@@ -318,3 +323,36 @@ class UnreadableRecord:
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as `pipeline_runs` has it, with what follows from it."""
+
+    run_id: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None
+    rows_by_table: dict[str, dict[str, int | None]]
+    rejected: int | None
+    error: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "PastRun":
+        """The run that a row of `pipeline_runs` tells of."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"state": RunState(row["state"])})
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it has not ended."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+    @property
+    def launches(self) -> int | None:
+        """How many launches there were after it; None when it did not get that far."""
+        return self.rows_by_table.get("launches", {}).get("total")
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that it inserted, updated or deleted, in all tables."""
+        return sum(n or 0 for counts in self.rows_by_table.values() for action, n in counts.items() if action != "total")

@@ -50,9 +50,7 @@ def look(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> Look:
 
 def _manifest(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> tuple[Manifest | None, str | None]:
     """The manifest that counts, and what is wrong with the one that the pointer should name."""
-    if pointer.warning:
-        adapters.telemetry.warn(pointer.warning)
-    manifest, fault = pointer.manifest, pointer.fault
+    manifest, fault = pointer.manifest, pointer.fault or pointer.warning
     if manifest is None and (fault or last_run.merged_id):
         manifest = published_manifest(adapters, last_run.merged_id)
         if manifest is not None:

@@ -1,166 +1,164 @@
-"""The numbers of a report, from the tables as published: counted here, shown elsewhere."""
+"""The report's figures, computed on DataFrames of the published tables; the page shows them."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import json
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 
 OUTCOMES = ("success", "partial_failure", "failure", "in_flight", "unknown", "upcoming")
 OTHER_ORBITS = "other or unknown"
+_STILL_TO_COME = ("upcoming", "in_flight")
 _ORBITS = 5
-_MOST_GAPS = 60  # years; beyond that those without a launch are left out
+_MOST_GAPS = 60  # years; beyond that the years without a launch are left out
 
 
-@dataclass(frozen=True)
-class Landings:
-    """Boosters that were to land in one year, by how it went."""
-
-    landed: int
-    lost: int
-    unknown: int
-
-    @property
-    def rate(self) -> float | None:
-        """Landed, of those whose outcome is known."""
-        decided = self.landed + self.lost
-        return self.landed / decided if decided else None
+def launches_by_year(launches: pd.DataFrame) -> pd.DataFrame:
+    """Launches of each year, one column for each outcome that occurs."""
+    outcome = launches["status"].where(launches["status"].isin(OUTCOMES), "unknown")
+    counts = pd.crosstab(launches["launch_year"], outcome)
+    return _every_year(counts[[name for name in OUTCOMES if name in counts]])
 
 
-@dataclass(frozen=True)
-class Masses:
-    """What the successful launches of one year brought up: kilograms by orbit, and payloads with and without a known mass."""
-
-    kg: Mapping[str, float]
-    known: int
-    unknown: int
-
-
-@dataclass(frozen=True)
-class Move:
-    """One change of one launch's date that one run found; precisions as the source held them before and after."""
-
-    launch_id: str
-    name: str | None
-    seen_at: datetime
-    old: datetime
-    new: datetime
-    old_precision: str | None
-    new_precision: str | None
-
-    @property
-    def by(self) -> timedelta:
-        """How far; negative to an earlier date."""
-        return self.new - self.old
-
-    @property
-    def kind(self) -> str:
-        """`later`, `earlier`, or `precision`: another precision moves the placeholder, which is no slip."""
-        if self.old_precision != self.new_precision:
-            return "precision"
-        return "later" if self.new > self.old else "earlier"
+def landings_by_year(launches: pd.DataFrame, cores: pd.DataFrame) -> pd.DataFrame:
+    """Landings tried in each year: landed, lost and unknown; launches that are still to come are left out."""
+    flown = launches.loc[~launches["status"].isin(_STILL_TO_COME), "launch_id"]
+    tried = cores[cores["landing_attempt"].fillna(value=False) & cores["launch_id"].isin(flown)]
+    by_year = tried.groupby("launch_year")["landing_success"].agg(landed="sum", known="count", tried="size").astype(int)
+    return pd.DataFrame(
+        {
+            "landed": by_year["landed"],
+            "lost": by_year["known"] - by_year["landed"],
+            "unknown": by_year["tried"] - by_year["known"],
+        }
+    )
 
 
-@dataclass(frozen=True)
-class Nulls:
-    """One column's nulls; `untold` when the source never fills it."""
-
-    column: str
-    nulls: int
-    untold: bool
-
-
-def years(found: Mapping[int, Any]) -> list[int]:
-    """From the first to the last year, those without anything too."""
-    if not found:
-        return []
-    first, last = min(found), max(found)
-    return list(range(first, last + 1)) if last - first <= _MOST_GAPS else sorted(found)
+def masses_by_year(launches: pd.DataFrame, payloads: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each year's successful launches brought up: kilograms by orbit, and payloads with and without a known mass."""
+    up = payloads[payloads["launch_id"].isin(launches.loc[launches["status"] == "success", "launch_id"])]
+    totals = up.groupby("orbit")["mass_kg"].sum().sort_values(ascending=False)
+    named = list(totals[totals > 0].index[:_ORBITS])
+    masses = up.assign(orbit=up["orbit"].where(up["orbit"].isin(named), OTHER_ORBITS))
+    kg = masses.pivot_table(index="launch_year", columns="orbit", values="mass_kg", aggfunc="sum", fill_value=0).astype(float)
+    shown = [name for name in dict.fromkeys([*named, OTHER_ORBITS]) if name in kg and kg[name].sum() > 0]
+    counts = up.groupby("launch_year")["mass_kg"].agg(known="count", listed="size").astype(int)
+    known = pd.DataFrame({"known": counts["known"], "unknown": counts["listed"] - counts["known"]})
+    return _every_year(kg[shown]), _every_year(known)
 
 
-def launches_by_year(launches: pa.Table) -> dict[int, Counter[str]]:
-    """Launches of each year by status."""
-    found: dict[int, Counter[str]] = defaultdict(Counter)
-    for year, status in _rows(launches, "launch_year", "status"):
-        found[year][status if status in OUTCOMES else "unknown"] += 1
-    return found
+def moves(launches: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
+    """Every change of a launch's date, newest first, with the precisions that held before and after it.
+
+    `kind` is later, earlier, or precision: another precision moves the placeholder, which is no slip.
+    """
+    changes = changes.sort_values(["changed_at", "launch_id"])
+    dates = changes[(changes["column"] == "date_utc") & changes["old"].notna() & changes["new"].notna()]
+    found = dates.merge(launches[["launch_id", "name", "date_precision"]], on="launch_id", how="left")
+    found["old"], found["new"] = _times(found["old"]), _times(found["new"])
+    found["by"] = found["new"] - found["old"]
+    precisions = changes.loc[changes["column"] == "date_precision", ["launch_id", "changed_at", "old"]]
+    found["old_precision"] = _precision_until_next(found, precisions, including_now=True)
+    found["new_precision"] = _precision_until_next(found, precisions, including_now=False)
+    precise = found["old_precision"].fillna("") == found["new_precision"].fillna("")
+    found["kind"] = (found["by"] > pd.Timedelta(0)).map({True: "later", False: "earlier"}).where(precise, "precision")
+    return found[::-1].reset_index(drop=True)
 
 
-def landings_by_year(launches: pa.Table, cores: pa.Table) -> dict[int, Landings]:
-    """Landings tried in each year; launches that are still to come are left out."""
-    coming = {i for i, status in _rows(launches, "launch_id", "status") if status in ("upcoming", "in_flight")}
-    found: dict[int, Counter[bool | None]] = defaultdict(Counter)
-    for launch, year, tried, landed in _rows(cores, "launch_id", "launch_year", "landing_attempt", "landing_success"):
-        if tried and launch not in coming:
-            found[year][landed] += 1
-    return {year: Landings(counts[True], counts[False], counts[None]) for year, counts in found.items()}
+def moves_by_month(found: pd.DataFrame, last: datetime) -> pd.DataFrame:
+    """Changes of dates by the month in which a run found them and by kind, from the first to the last, a year at least."""
+    month = _local(found["changed_at"]).dt.to_period("M")
+    end = max(pd.Period(last.replace(tzinfo=None), "M"), month.max())
+    start = min(month.min(), end - 11)
+    counts = pd.crosstab(month, found["kind"])
+    months = pd.period_range(start, end, freq="M")
+    return counts.reindex(index=months, columns=["later", "earlier", "precision"], fill_value=0)
 
 
-def masses_by_year(launches: pa.Table, payloads: pa.Table) -> tuple[list[str], dict[int, Masses]]:
-    """The orbits that took most mass, and what each year's successful launches brought there."""
-    up = {i for i, status in _rows(launches, "launch_id", "status") if status == "success"}
-    rows = [row[1:] for row in _rows(payloads, "launch_id", "launch_year", "orbit", "mass_kg") if row[0] in up]
-    by_orbit: dict[str, float] = defaultdict(float)
-    for _, orbit, mass in rows:
-        if orbit:
-            by_orbit[orbit] += mass or 0
-    named = sorted((orbit for orbit in by_orbit if by_orbit[orbit]), key=lambda orbit: -by_orbit[orbit])[:_ORBITS]
-    kg: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    known: dict[int, Counter[bool]] = defaultdict(Counter)
-    for year, orbit, mass in rows:
-        known[year][mass is not None] += 1
-        kg[year][orbit if orbit in named else OTHER_ORBITS] += mass or 0
-    if any(masses.get(OTHER_ORBITS) for masses in kg.values()):
-        named.append(OTHER_ORBITS)
-    return named, {year: Masses(kg[year], counts[True], counts[False]) for year, counts in known.items()}
+def next_launches(launches: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The launches that are still to come, the nearest first."""
+    coming = launches[launches["status"].isin(_STILL_TO_COME)]
+    return coming.sort_values(["date_utc", "launch_id"]).head(count)
 
 
-def moves(launches: pa.Table, changes: pa.Table) -> list[Move]:
-    """Every change of a launch's date, newest first."""
-    now = {i: (name, precision) for i, name, precision in _rows(launches, "launch_id", "name", "date_precision")}
-    history = sorted(_rows(changes, "changed_at", "launch_id", "column", "old", "new"), key=lambda row: row[:2])
-    precisions: dict[str, list[tuple[datetime, str | None]]] = defaultdict(list)
-    for at, launch, column, old, _ in history:
-        if column == "date_precision":
-            precisions[launch].append((at, old))
-
-    def precision(launch: str, at: datetime, *, after: bool) -> str | None:
-        """What held until the next change of it, or holds to this day."""
-        later = (old for changed, old in precisions[launch] if changed > at or (changed == at and not after))
-        return next(later, now.get(launch, (None, None))[1])
-
-    found = []
-    for at, launch, column, old, new in history:
-        if column == "date_utc" and old and new:
-            name = now.get(launch, (None, None))[0]
-            before, after = precision(launch, at, after=False), precision(launch, at, after=True)
-            found.append(Move(launch, name, at, _time(old), _time(new), before, after))
-    return found[::-1]
+def last_launches(launches: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The launches that took place, the newest first."""
+    flown = launches[~launches["status"].isin(_STILL_TO_COME)]
+    return flown.sort_values(["date_utc", "launch_id"], ascending=False).head(count)
 
 
-def nulls(rows: pa.Table, never_filled: Collection[str]) -> list[Nulls]:
-    """The columns of a table that have nulls, those with most first."""
-    found = [Nulls(column, rows[column].null_count, column in never_filled) for column in rows.column_names]
-    return sorted((one for one in found if one.nulls), key=lambda one: (one.untold, -one.nulls, one.column))
+def boosters(launches: pd.DataFrame, cores: pd.DataFrame) -> pd.DataFrame:
+    """Boosters by flights, most first: flights, landings, last flight, and their shortest and median turn-around."""
+    flown = launches.loc[~launches["status"].isin(_STILL_TO_COME), ["launch_id", "date_utc"]]
+    flights = cores[cores["core_id"].notna()].merge(flown, on="launch_id").sort_values(["core_id", "date_utc"])
+    flights["date_utc"] = _local(flights["date_utc"])
+    flights["turnaround"] = flights.groupby("core_id")["date_utc"].diff()
+    found = flights.groupby("core_id").agg(
+        serial=("core_serial", "last"),
+        flights=("launch_id", "nunique"),
+        landed=("landing_success", "sum"),
+        last_flight=("date_utc", "max"),
+        shortest=("turnaround", "min"),
+        typical=("turnaround", "median"),
+    )
+    return found.reset_index().sort_values(["flights", "last_flight", "core_id"], ascending=[False, False, True])
 
 
-def newest(launches: pa.Table, at: datetime | None) -> str | None:
-    """The name of the launch of that time."""
-    return next((name for name, date in _rows(launches, "name", "date_utc") if date == at), None)
+def customers(launches: pd.DataFrame, payloads: pd.DataFrame) -> pd.DataFrame:
+    """Customers by launches that took place, most first: launches, payloads, and kilograms as far as known."""
+    flown = launches.loc[~launches["status"].isin(_STILL_TO_COME), "launch_id"]
+    named = payloads[payloads["launch_id"].isin(flown) & payloads["customers"].notna()]
+    each = named.assign(customer=[json.loads(text) for text in named["customers"]]).explode("customer")
+    found = (
+        each[each["customer"].notna()]
+        .groupby("customer")
+        .agg(launches=("launch_id", "nunique"), payloads=("launch_id", "size"), kg=("mass_kg", "sum"))
+    )
+    return found.reset_index().sort_values(["launches", "payloads", "customer"], ascending=[False, False, True])
 
 
-def months(first: datetime, last: datetime) -> list[tuple[int, int]]:
-    """Year and month from the first to the last, and so many before that they are a year at least."""
-    end = 12 * last.year + last.month
-    start = min(12 * first.year + first.month - 1, end - 12)
-    return [(number // 12, number % 12 + 1) for number in range(start, end)]
+def failures(launches: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:
+    """Failures with their reasons, the newest first."""
+    found = failed.merge(launches[["launch_id", "name", "date_utc", "date_precision", "rocket_name"]], on="launch_id")
+    return found.sort_values(["date_utc", "launch_id", "position"], ascending=[False, True, True])
 
 
-def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
-    return zip(*(table[column].to_pylist() for column in columns), strict=True)
+def nulls(rows: pd.DataFrame, never_filled: Collection[str]) -> pd.DataFrame:
+    """The columns that have nulls, those with most first, those that the source never fills last."""
+    found = rows.isna().sum().rename_axis("column").reset_index(name="nulls")
+    found["never_filled"] = found["column"].isin(list(never_filled))
+    found = found[found["nulls"] > 0]
+    return found.sort_values(["never_filled", "nulls", "column"], ascending=[True, False, True])
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def records(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dicts of plain values, None for null."""
+    plain = found.astype(object).where(found.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _every_year(found: pd.DataFrame) -> pd.DataFrame:
+    """From the first to the last year, the years without anything too."""
+    if found.empty:
+        return found
+    first, last = int(found.index.min()), int(found.index.max())
+    return found.sort_index() if last - first > _MOST_GAPS else found.reindex(range(first, last + 1), fill_value=0)
+
+
+def _precision_until_next(found: pd.DataFrame, precisions: pd.DataFrame, *, including_now: bool) -> pd.Series:
+    """What the launch's next change of precision replaced, or what holds today if there is none."""
+    left = pd.DataFrame({"launch_id": found["launch_id"].astype(object), "at": _local(found["changed_at"])})
+    right = pd.DataFrame({"launch_id": precisions["launch_id"].astype(object), "at": _local(precisions["changed_at"])})
+    right["replaced"], right["is_replaced"] = precisions["old"].astype(object), True
+    next_ = pd.merge_asof(left, right, on="at", by="launch_id", direction="forward", allow_exact_matches=including_now)
+    return next_["replaced"].where(next_["is_replaced"].notna(), found["date_precision"].astype(object))
+
+
+def _local(times: pd.Series) -> pd.Series:
+    """Times in UTC, as pandas' own type, which knows periods and differences."""
+    return times.astype("datetime64[us, UTC]").dt.tz_localize(None)
+
+
+def _times(texts: pd.Series) -> pd.Series:
+    return pd.to_datetime(texts.astype(object), format="ISO8601")

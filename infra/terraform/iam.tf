@@ -67,7 +67,7 @@ data "aws_iam_policy_document" "task" {
 
   statement {
     sid       = "ListLake" # partitions; for `replay` what runs published and received
-    actions   = ["s3:ListBucket"]
+    actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
     resources = [aws_s3_bucket.lake.arn]
 
     condition {

@@ -50,6 +50,8 @@ def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
             return [Need("s3:DeleteObjectVersion" if "VersionId" in given else "s3:DeleteObject", key)]
         case "s3", "ListObjectsV2":
             return [Need("s3:ListBucket", lake, (("s3:prefix", given.get("Prefix", "")),))]
+        case "s3", "ListObjectVersions":
+            return [Need("s3:ListBucketVersions", lake, (("s3:prefix", given.get("Prefix", "")),))]
         case "s3", "GetBucketVersioning":
             return [Need("s3:GetBucketVersioning", lake)]
         case "logs", "CreateLogStream" | "PutLogEvents":
@@ -110,7 +112,7 @@ def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
 
 def test_every_call_that_the_code_knows_was_made(calls: list[dict[str, Any]]) -> None:
     """A call that no recorded run makes would go unseen below."""
-    known = {"GetBucketVersioning", *re.findall(r'"(\w+)": self\._s3\.', (REPOSITORY / "app/lake.py").read_text())}
+    known = {"GetBucketVersioning", *re.findall(r'"(\w+)": self\._s3\.', (REPOSITORY / "app/lake/bucket.py").read_text())}
     assert {c["operation"] for c in calls if c["service"] == "s3"} == known
 
 
@@ -137,6 +139,7 @@ DENIED = [
     Need("s3:PutObject", "arn:aws:s3:::another-bucket/launches/year=2020/launches.parquet"),
     Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", "quarantine/"),)),
     Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", ""),)),
+    Need("s3:ListBucketVersions", "arn:aws:s3:::{bucket}", (("s3:prefix", "quarantine/"),)),
     Need("logs:CreateLogGroup", f"{LOGS}:/spacex-pipeline/prod/run:log-stream:x"),
     Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/console:log-stream:x"),
     Need("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:mysql"),

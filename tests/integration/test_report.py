@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.sources import never_filled
 from tests.program import Program
 from tests.sample_api import SampleApi
+from tests.sample_api.library_records import as_library
+from tests.sample_api.records import launch
 
 HOSTILE = """<script>alert(1)</script><img src="http://example.invalid/x" onerror='x'>&amp;\u202e"""
 STATES = {"success": "success", "failure": "failure", "upcoming": "upcoming", "unknown": "no outcome known"}
@@ -24,9 +27,9 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.tables: dict[str, list[list[str]]] = {}
         self.text = ""
-        self.axis: list[str] = []  # what stands at the charts' axes
+        self.axis: list[str] = []  # what stands at the axes of the wide charts
         self._rows: list[list[str]] = []
-        self._in_cell = self._in_text = False
+        self._in_cell = self._in_text = self._in_wide = False
         self.feed(text)
         self.close()
 
@@ -34,7 +37,9 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag == "table":
             self._rows = self.tables[dict(attrs)["id"] or ""] = []
-        elif tag == "text":
+        elif tag == "svg":
+            self._in_wide = dict(attrs)["class"] == "chart wide"
+        elif tag == "text" and self._in_wide:
             self.axis.append("")
             self._in_text = True
         elif tag == "tr":
@@ -198,6 +203,56 @@ def test_it_is_of_the_published_versions_and_published_only_when_asked(program: 
     assert program.object(key) == out.read_bytes()
     head = program.aws.client("s3").head_object(Bucket=program.bucket, Key=key)
     assert head["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_launches_to_come_boosters_customers_and_failures_are_those_of_the_stores(program: Program, out: Path) -> None:
+    program.run()
+    page = page_of(program, out)
+    launches = {row["launch_id"]: row for row in program.in_mysql("launches")}
+    coming = sorted((row for row in launches.values() if row["status"] == "upcoming"), key=lambda row: row["date_utc"])
+    assert sorted(row["launch"] for row in page.rows("next-launches")) == sorted(row["name"] for row in coming[:20])
+    assert {row["remarks"].strip() for row in page.rows("next-launches")} == {"date has passed"}  # as in the recorded answer
+    newest = max((row for row in launches.values() if row["status"] != "upcoming"), key=lambda row: row["date_utc"])
+    assert page.rows("last-launches")[0]["launch"] == newest["name"]
+
+    flights: Counter[str] = Counter()
+    for row in program.in_s3("launch_cores"):
+        if row["core_id"] and launches[row["launch_id"]]["status"] != "upcoming":
+            flights[row["core_id"]] += 1
+    assert [int(row["flights"]) for row in page.rows("boosters")] == sorted(flights.values(), reverse=True)[:20]
+
+    served: dict[str, set[str]] = defaultdict(set)
+    for row in program.in_s3("launch_payloads"):
+        if launches[row["launch_id"]]["status"] != "upcoming":
+            for customer in json.loads(row["customers"] or "[]"):
+                served[customer].add(row["launch_id"])
+    shown = {row["customer"]: int(row["launches"]) for row in page.rows("customers")}
+    assert shown == {customer: len(served[customer]) for customer in shown}
+    assert sorted(shown.values(), reverse=True) == sorted(map(len, served.values()), reverse=True)[:20]
+
+    reasons = Counter(row["reason"] for row in program.in_mysql("launch_failures"))
+    assert Counter(row["reason"] for row in page.rows("failures")) == reasons
+
+
+def test_with_another_provider_too_columns_that_are_never_filled_are_no_gaps(program: Program, api: SampleApi, out: Path) -> None:
+    other = {"launch_service_provider": {"id": 88, "name": "Another"}}
+    api.set("2.3.0/launches", [as_library(launch(i)) | other for i in range(30, 60)])
+    program.environment |= {"SOURCE": "launch_library", "LAUNCH_LIBRARY_PROVIDER_ID": "88"}
+    assert program.run()["source"] == "launch_library-88"
+    rows = page_of(program, out).rows("nulls-launches")
+    untold = {row["column"] for row in rows if row["share"] == "never filled by this source"}
+    assert untold == set(never_filled("launch_library")["launches"])
+
+
+def test_the_page_tells_at_its_top_what_proved_the_data(program: Program, api: SampleApi, out: Path) -> None:
+    published = program.run()["run_id"]
+    assert f"Run {published} compared the contents of what it wrote to S3 and MySQL" in page_of(program, out).text
+    page = page_of(program, out)
+    assert [row["inserted"] for row in page.rows("written") if row["table"] == "launches"] == ["205"]
+    api.set("launches", [])
+    program.run(code=4)
+    text = page_of(program, out).text
+    assert text.index("failed; the page shows what was published before it") < text.index(f"Run {published} compared")
 
 
 def test_without_what_it_needs_it_says_so(program: Program, out: Path) -> None:

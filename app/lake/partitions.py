@@ -1,0 +1,165 @@
+"""Partitions: one Parquet object for each table and year, replaced by one PUT."""
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..core.checksum.digest import EMPTY, Checksum, add_rows_as_stored
+from ..core.model import PartitionKey, Run, StoredObject, WrittenFile
+from ..core.schema import TABLES, Table
+from ..core.transform import conform
+from ..errors import UnreadableObject
+from .bucket import Bucket
+from .layout import parse_partition_key, partition_key
+
+OBJECT_LIMIT = 256 << 20
+"""Most bytes of one partition's object."""
+
+ROWS_LIMIT = 5_000_000
+"""Most rows of one partition."""
+
+UNPACKED_LIMIT = 1 << 30
+"""Most bytes that one partition's rows may take, unpacked."""
+
+# Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
+_PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
+_ROWS_A_BATCH = 5_000  # hashed at once
+_MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
+# Whatever a library raises that is given bytes from outside.
+_UNREADABLE = (pa.ArrowException, OSError, LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
+
+
+class Partitions:
+    """The objects of the canonical tables."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._making = threading.Lock()
+
+    def listed(self) -> tuple[dict[PartitionKey, StoredObject], list[str]]:
+        """The objects under the partitions' keys, and the addresses of others among them. Raises LakeError."""
+        found: dict[PartitionKey, StoredObject] = {}
+        others = []
+        for table in TABLES:
+            for version in self._bucket.current(f"{table}/"):
+                if partition := parse_partition_key(version.key):
+                    found[partition] = StoredObject(version.key, version.etag, version.version_id)
+                else:
+                    others.append(self._bucket.url(version.key))
+        return found, others
+
+    def write(
+        self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], checksum: Checksum, over: StoredObject | None
+    ) -> WrittenFile:
+        """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
+        table, year = key
+        buffer = io.BytesIO()
+        with self._one_in_memory(checksum.rows), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
+            for part in rows:
+                writer.write_table(part)
+        body = buffer.getvalue()
+        marks = {"run-id": run.id, "digest": checksum.digest, "rows": str(checksum.rows)}
+        name = partition_key(key)
+        etag, version = self._bucket.put_if(name, body, over.etag if over else None, marks)
+        return WrittenFile(
+            table=table,
+            year=year,
+            key=name,
+            version_id=version,
+            etag=etag,
+            rows=checksum.rows,
+            digest=checksum.digest,
+            size=len(body),
+        )
+
+    def read(self, key: str, version_id: str | None) -> pa.Table:
+        """One partition as stored. Raises LakeError; UnreadableObject for what is gone or no partition."""
+        with self._opened(key, version_id) as file:
+            return _rows(file)
+
+    def rows(self, file: WrittenFile) -> pa.Table:
+        """One partition at the version that a manifest names, by the schema of today. Raises LakeError as `read` does."""
+        with self._opened(file.key, file.version_id, file) as opened:
+            return _conformed(TABLES[file.table], _rows(opened))
+
+    def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
+        """One partition as it was listed, by the schema of today. Raises LakeError as `read` does."""
+        with self._opened(stored.key, stored.version_id) as opened:
+            return _conformed(table, _rows(opened))
+
+    def checksum(self, file: WrittenFile) -> Checksum:
+        """What one partition's object holds, by its values. Raises LakeError as `read` does."""
+        with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
+            checksum = EMPTY
+            for batch in _batches(opened):
+                checksum = add_rows_as_stored(checksum, TABLES[file.table], pa.table(batch))
+            return checksum
+
+    @contextlib.contextmanager
+    def _one_in_memory(self, rows: int) -> Iterator[None]:
+        """Threads are for waiting: to make or to hash a file takes a core, and the memory for a whole partition."""
+        with self._making:
+            yield
+            if rows > _MANY_ROWS:
+                pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
+
+    @contextlib.contextmanager
+    def _opened(self, key: str, version_id: str | None, named: WrittenFile | None = None) -> Iterator[pq.ParquetFile]:
+        """One Parquet file, once its size, rows and claims are what the manifest names, or within the limits."""
+        body, answer = self._bucket.read(key, named.size if named else OBJECT_LIMIT, version_id)
+        try:
+            if named and (len(body), answer["ETag"]) != (named.size, named.etag):
+                raise ValueError("the object's size and ETag are not those that the manifest names")
+            file = pq.ParquetFile(pa.BufferReader(body))
+            _check_claims(file.metadata, named)
+            yield file
+        except _UNREADABLE as error:
+            raise UnreadableObject(f"{self._bucket.url(key)} can't be read: {_first_line(error)}") from error
+
+
+def _check_claims(metadata: pq.FileMetaData, named: WrittenFile | None) -> None:
+    """What a file says of itself, before its rows take memory. Raises ValueError."""
+    if named and metadata.num_rows != named.rows:
+        raise ValueError(f"it has {metadata.num_rows:,} rows where the manifest names {named.rows:,}")
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    rows = max(metadata.num_rows, *(group.num_rows for group in groups), sum(group.num_rows for group in groups), 0)
+    if rows > ROWS_LIMIT:
+        raise ValueError(f"it claims {rows:,} rows, over {ROWS_LIMIT:,}")
+    columns = (group.column(i) for group in groups for i in range(group.num_columns))
+    unpacked = sum(max(column.total_uncompressed_size, 0) for column in columns)
+    if unpacked > UNPACKED_LIMIT:
+        raise ValueError(f"it claims {unpacked:,} bytes unpacked, over {UNPACKED_LIMIT:,}")
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """A file's rows in parts, each sound in itself. Raises ValueError once they take too much memory."""
+    left = UNPACKED_LIMIT
+    for batch in file.iter_batches(_ROWS_A_BATCH, use_threads=False):
+        batch.validate(full=True)
+        left -= batch.nbytes
+        if left < 0:
+            raise ValueError(f"its rows take more than {UNPACKED_LIMIT:,} bytes")
+        yield batch
+
+
+def _rows(file: pq.ParquetFile) -> pa.Table:
+    rows = pa.Table.from_batches(_batches(file), file.schema_arrow)
+    if len(rows) != file.metadata.num_rows:
+        raise ValueError(f"it claims {file.metadata.num_rows:,} rows and has {len(rows):,}")
+    return rows
+
+
+def _conformed(table: Table, rows: pa.Table) -> pa.Table:
+    found = conform(table, rows)
+    if lacking := [column.name for column in table.columns if column.required and found[column.name].null_count]:
+        raise ValueError(f"{lacking[0]} is missing in it")
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

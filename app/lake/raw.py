@@ -1,0 +1,136 @@
+"""The raw archive: what the API sent, byte for byte."""
+
+import gzip
+import hashlib
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ..core.model import ArchivedResponse, Body, RawObject, Response, Run
+from ..errors import UnreadableObject
+from .bucket import Bucket
+from .layout import RawPlace, is_run_id, parse_raw_key, raw_key, raw_prefix
+
+BODY_LIMIT = 4 << 30
+"""Most bytes of one archived body, unpacked."""
+
+_GZIP_LEVEL = 1  # raw JSON shrinks eightfold at the lowest level; the highest takes ten times as long for a third less
+_CHUNK = 1 << 20
+_MOST_OVERHEAD = 1 << 16  # of gzip, for a body that does not shrink
+
+
+class RawArchive:
+    """Archived bodies under raw/."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def archive(self, run: Run, name: str, number: int, body: Body) -> RawObject:
+        """Keep one body as the API sent it. Raises LakeError."""
+        key = raw_key(RawPlace(run.source, run.id, name, number))
+        packed = body.path.with_name(body.path.name + ".gz")
+        with (
+            body.path.open("rb") as plain,
+            packed.open("wb") as target,
+            gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as zipped,
+        ):
+            shutil.copyfileobj(plain, zipped, _CHUNK)
+        with packed.open("rb") as file:
+            put = self._bucket.put(key, file, "application/gzip")
+        packed.unlink()
+        return RawObject(key=key, version_id=self._bucket.version_of(put), sha256=body.sha256, size=body.size)
+
+    def restore(self, response: Response, spool: Path) -> Response:
+        """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.
+
+        Raises LakeError; UnreadableObject when a body is gone or is not what was archived.
+        """
+        earlier = response.base or response.archived
+        assert earlier
+        bodies = []
+        for number, raw in enumerate(earlier.objects, 1):
+            path = spool / f"{response.name}-{number}.archived.json"
+            with path.open("wb") as file:
+                file.writelines(self._checked(raw))
+            bodies.append(Body(path, raw.sha256, raw.size))
+        return replace(response, bodies=(*bodies, *response.bodies))
+
+    def check(self, raw: RawObject) -> None:
+        """Read an archived body and compare it with its digest. Raises LakeError."""
+        for _ in self._checked(raw):
+            pass
+
+    def received(self, source: str, run_id: str) -> dict[str, ArchivedResponse]:
+        """What a run archived itself, whether it published or not; endpoints that had not changed are missing.
+
+        Raises LakeError.
+        """
+        if not is_run_id(run_id):
+            return {}
+        found: dict[str, dict[int, RawObject]] = {}
+        for key in self._bucket.keys(raw_prefix(source, run_id)):
+            if place := parse_raw_key(key):
+                found.setdefault(place.endpoint, {})[place.number] = self._described(key)
+        return {
+            name: ArchivedResponse(etag=None, objects=[objects[n] for n in sorted(objects)]) for name, objects in found.items()
+        }
+
+    def _described(self, key: str) -> RawObject:
+        digest, size = hashlib.sha256(), 0
+        answer = self._bucket.get(key, _most_packed(BODY_LIMIT))
+        for chunk in self._unpacked(key, answer, BODY_LIMIT):
+            digest.update(chunk)
+            size += len(chunk)
+        return RawObject(key=key, version_id=self._bucket.version_of(answer), sha256=digest.hexdigest(), size=size)
+
+    def _checked(self, raw: RawObject) -> Iterator[bytes]:
+        """The body in parts, never more of it than it should have; what it comes to is compared at the end."""
+        if raw.size > BODY_LIMIT:
+            raise UnreadableObject(f"{self._bucket.url(raw.key)} is said to have {raw.size:,} bytes, over {BODY_LIMIT:,}")
+        digest, size = hashlib.sha256(), 0
+        answer = self._bucket.get(raw.key, _most_packed(raw.size), raw.version_id)
+        for chunk in self._unpacked(raw.key, answer, raw.size):
+            digest.update(chunk)
+            size += len(chunk)
+            yield chunk
+        if (digest.hexdigest(), size) != (raw.sha256, raw.size):
+            raise UnreadableObject(
+                f"{self._bucket.url(raw.key)} is not what was archived", hint="restore that version of the object"
+            )
+
+    def _unpacked(self, key: str, answer: Any, limit: int) -> Iterator[bytes]:
+        url = self._bucket.url(key)
+        packed = _Reader(self._bucket.body(key, answer, _most_packed(limit)))
+        try:
+            with gzip.GzipFile(fileobj=cast(IO[bytes], packed)) as plain:
+                left = limit
+                while chunk := plain.read(_CHUNK):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise UnreadableObject(f"{url} unpacks to more than the {limit:,} bytes that are expected")
+                    yield chunk
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UnreadableObject(f"{url} can't be unpacked: {error}") from error
+
+
+class _Reader:
+    """Parts of a body as a file that gzip reads from."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Some of the next bytes, at most so many; empty at the end."""
+        if not self._rest:
+            self._rest = next(self._parts, b"")
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
+
+
+def _most_packed(size: int) -> int:
+    """Most bytes that gzip makes of so many."""
+    return size + size // 8 + _MOST_OVERHEAD
