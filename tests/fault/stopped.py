@@ -4,7 +4,6 @@ An effect is whatever is no reading: each call to S3 but Get, Head and List, eac
 effect in the program is found by the test and can't be forgotten in it.
 """
 
-import functools
 import multiprocessing
 import os
 import re
@@ -17,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import boto3.session
 import botocore.client
-import botocore.loaders
 import pymysql.connections
 
 import app.__main__
@@ -30,12 +27,7 @@ _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _DATE = re.compile(r"date=\d{4}-\d\d-\d\d")
 _NAME_CHARS = 60
 
-# A fork of a process that has imported everything starts in no time; it is a process of its own all the same. Likewise what
-# botocore knows of S3, which it would read from its files for every client.
-_read_file = botocore.loaders.JSONFileLoader.load_file
-_read_once = functools.cache(lambda path: _read_file(botocore.loaders.JSONFileLoader(), path))
-botocore.loaders.JSONFileLoader.load_file = lambda _, path: _read_once(path)
-boto3.session.Session(region_name="us-east-1").client("s3")
+# A fork of a process that has imported everything starts in no time; it is a process of its own all the same.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["__main__", __name__])
 

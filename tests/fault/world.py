@@ -100,16 +100,14 @@ class World(Program):
         if "manifests/latest.json" not in self.keys("manifests/"):
             return {}
         manifest = json.loads(self.object(json.loads(self.object("manifests/latest.json"))["manifest"]))
-        s3 = self.aws.client("s3")
-        files = {}
+        stored, files = self._stored(), {}
         for file in manifest["files"]:
-            found = s3.head_object(Bucket=self.bucket, Key=file["key"], VersionId=file["version_id"])
-            assert found["ETag"] == file["etag"]
+            assert stored.get((file["key"], file["version_id"])) == file["etag"], file
             if file["table"] != HISTORY:  # it names runs
                 files[file["key"]] = (file["rows"], file["digest"], file["etag"])
         for endpoint in manifest["endpoints"].values():
             for raw in endpoint["objects"]:
-                s3.head_object(Bucket=self.bucket, Key=raw["key"], VersionId=raw["version_id"])
+                assert (raw["key"], raw["version_id"]) in stored, raw
         kept = ("source", "rejected", "retained_ids", "lookups", "newest_launch_utc")
         return {"files": files, **{name: manifest[name] for name in kept}}
 
@@ -129,7 +127,7 @@ class World(Program):
         """What `reset` goes back to."""
         tables = [name for (name,) in self.login.query("SHOW TABLES")]
         self._rows = {table: self.login.query(f"SELECT * FROM `{table}`") for table in tables}
-        self._versions = self._all_versions()
+        self._versions = set(self._stored())
         self.mark()
         self._kept = self._known
 
@@ -142,14 +140,15 @@ class World(Program):
                 if rows:
                     cursor.executemany(f"INSERT INTO `{table}` VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
             connection.commit()
-        added = [{"Key": key, "VersionId": version} for key, version in self._all_versions() - self._versions]
+        added = [{"Key": key, "VersionId": version} for key, version in self._stored().keys() - self._versions]
         if added:
             self.aws.client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": added, "Quiet": True})
 
-    def _all_versions(self) -> set[tuple[str, str]]:
+    def _stored(self) -> dict[tuple[str, str], str | None]:
+        """The ETag of every version of every object, by key and version id; None for a mark that it was deleted."""
         pages = self.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
         found = [item for page in pages for kind in ("Versions", "DeleteMarkers") for item in page.get(kind, [])]
-        return {(item["Key"], item["VersionId"]) for item in found}
+        return {(item["Key"], item["VersionId"]): item.get("ETag") for item in found}
 
     def quarantined(self) -> int:
         """How many quarantine files there are."""
