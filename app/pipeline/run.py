@@ -54,17 +54,22 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
     trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
     responses = extract(adapters, found.manifest if trusted else None, spool)
+    is_news = not (trusted and found.manifest and is_known(responses, found.manifest))
+    if is_news:  # the server goes on computing meanwhile
+        archived, responses = archive(run, adapters, responses, spool)
     current = found.complete(adapters)
     summary.rows = rows_by_table(current.in_mysql)
     summary.repaired = departures(current)
-    if trusted and not summary.repaired and current.manifest and is_known(responses, current.manifest):
-        _fill_unchanged(summary, current.manifest, telemetry)
-        _warn_if_stale(summary, run, stale_after_days, telemetry)
-        _record(adapters, summary)
-        return functools.partial(published_rows, lake, current.manifest)
     if current.manifest:
         telemetry.warn_if(summary.repaired, "not as published, and repaired by this run")
-    archived, responses = archive(run, adapters, responses, spool)
+    if not is_news:
+        assert current.manifest
+        if not summary.repaired:
+            _fill_unchanged(summary, current.manifest, telemetry)
+            _warn_if_stale(summary, run, stale_after_days, telemetry)
+            _record(adapters, summary)
+            return functools.partial(published_rows, lake, current.manifest)
+        archived, responses = archive(run, adapters, responses, spool)
     published = Published(adapters, current)
     candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted)
     fill(summary, candidate)
