@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ..core.health import Check
 from ..core.model import RunState, RunSummary
 from ..core.schema import TABLES
-from .checks import Check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,9 +96,9 @@ class Terminal:
         """What the doctor found, one line each, the repair below what failed."""
         self._close()
         for check in checks:
-            mark = "[green]pass[/]" if check.passed else "[bold red]FAIL[/]"
-            self._console.print(f"{mark} {check.name}: {escape(check.found)}")
-            if not check.passed and check.hint:
+            style = {"pass": "green", "warn": "yellow", "FAIL": "bold red"}[check.verdict]
+            self._console.print(f"[{style}]{check.verdict}[/] {check.name}: {escape(check.found)}")
+            if check.verdict != "pass" and check.hint:
                 self._console.print(f"     [yellow]→ {escape(check.hint)}[/]")
 
     def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:

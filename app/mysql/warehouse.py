@@ -24,7 +24,7 @@ from ..core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, K
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
 from . import ddl as drift
-from . import sql
+from . import requirements, sql
 from .session import Session
 
 _LOCK_NAME_CHARS = 64
@@ -95,6 +95,7 @@ class MysqlWarehouse:
         for statement in changes.ddl:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
+        requirements.check(self._session)
         return last_run, changes.ddl, changes.unknown
 
     def _changes(self) -> drift.Changes:
