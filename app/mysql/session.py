@@ -29,6 +29,7 @@ _SPARE_S = 60  # the server keeps a quiet session this much longer than a run ma
 _PACKET_BYTES = 1 << 20
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # gateways forget connections that are quiet
 _CHALLENGED = (b"mysql_native_password", b"client_ed25519")  # the password itself is never sent, whatever the server answers
+_FAST_LOGIN_ACCEPTED = 3  # by caching_sha2_password; 4 asks for the full log-in
 _WEAK = (b"mysql_old_password",)
 _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
 
@@ -136,28 +137,43 @@ class _Connection(Connection):
             # For sha256_password PyMySQL would send the password at once. A server that wants another method says so.
             self._auth_plugin_name = "caching_sha2_password"
 
-    def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
-        if plugin_name in _WEAK:
-            raise OperationalError(CR.CR_AUTH_PLUGIN_ERR, f"the server asks for {plugin_name.decode()}, which is not safe to use")
-        if self._trusted or plugin_name in _CHALLENGED:
-            return super()._process_auth(plugin_name, auth_packet, handler)  # type: ignore[misc]
-        if plugin_name == b"caching_sha2_password":
-            return self._fast_login(auth_packet)
-        raise self._refusal(plugin_name.decode("ascii", "replace"))
+    def _get_auth_plugin_handler(self, plugin_name: bytes) -> "_Login | None":
+        return None if self._trusted and plugin_name not in _WEAK else _Login(self, plugin_name)
 
-    def _fast_login(self, packet: Any) -> Any:
+
+class _Login:
+    """How PyMySQL logs in to a server that was not verified, in place of its own code: the password itself is never sent."""
+
+    def __init__(self, connection: Any, method: bytes) -> None:
+        self._connection, self._method = connection, method
+
+    def authenticate(self, packet: Any) -> Any:
+        """Answer a packet of the log-in; the server's next one."""
+        if self._method in _WEAK:
+            raise OperationalError(
+                CR.CR_AUTH_PLUGIN_CANNOT_LOAD, f"the server asks for {self._method.decode()}, which is not safe"
+            )
+        if self._method in _CHALLENGED:
+            return self._connection._process_auth(self._method, packet)
+        if self._method == b"caching_sha2_password":
+            return self._fast(packet)
+        raise self._refusal(self._method.decode("ascii", "replace"))
+
+    def _fast(self, packet: Any) -> Any:
         """The part of caching_sha2_password that proves the password without sending it."""
+        connection = self._connection
         if packet.is_auth_switch_request():
-            self.salt = packet.read_all().removesuffix(b"\0")
-            self.write_packet(_auth.scramble_caching_sha2(self.password, self.salt))
-            packet = self._read_packet()  # type: ignore[no-untyped-call]
+            connection.salt = packet.read_all().removesuffix(b"\0")
+            connection.write_packet(_auth.scramble_caching_sha2(connection.password, connection.salt))
+            packet = connection._read_packet()
         if not packet.is_extra_auth_data():
             return packet
-        if packet.get_all_data()[1] == 3:  # noqa: PLR2004  # accepted; 4 would be the full log-in
-            return self._read_packet()  # type: ignore[no-untyped-call]
+        if packet.get_all_data()[1] == _FAST_LOGIN_ACCEPTED:
+            return connection._read_packet()
         raise self._refusal("caching_sha2_password's full log-in")
 
-    def _refusal(self, method: str) -> OperationalError:
+    @staticmethod
+    def _refusal(method: str) -> OperationalError:
         text = f"the server asks for the password itself ({method}), and who it is was not verified; nothing was sent"
         return OperationalError(CR.CR_AUTH_PLUGIN_ERR, text)
 
