@@ -86,7 +86,7 @@ GARBLED = {
     "one byte": packet(0, b"\x0a"),
     "no version": packet(0, b"\x0a" + b"x" * 60),
     "a version that is no number": greeting("mysql_native_password", version="eight"),
-    "a method that is no text": greeting("mysql_native_password").replace(b"mysql_native", b"\xff\xfe\xfd__native"),
+    "a method that is no text": greeting("mysql_native_password").replace(b"mysql_native", b"\xff\xfe\xfd___native"),
     "cut after the salt": packet(0, greeting("x")[4:30]),
 }
 
