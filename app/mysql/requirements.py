@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ..core.identifiers import quoted
 from ..core.schema import TABLES, Table
 from ..errors import WarehouseError
-from .session import Session
+from .session import Session, checked
 from .sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions
 
 _UNKNOWN_TABLE = 1146
@@ -38,6 +38,7 @@ LEAST_PACKET_BYTES = max(map(_longest_text_bytes, TABLES.values()))
 """Where max_allowed_packet is less, MySQL makes NULL of a long row's text; loads send packets of 1 MiB."""
 
 
+@checked
 def check(session: Session) -> None:
     """Raises WarehouseError for the first requirement that is not met; the tables must be there."""
     for requirement in of_a_run():
@@ -58,6 +59,7 @@ def of_the_tables() -> Requirement:
     return Requirement("rights", "all that a run needs", _prove_rights)
 
 
+@checked
 def clock_skew_s(session: Session) -> float:
     """How many seconds this machine's clock is ahead of the server's."""
     there: datetime = session.query("SELECT UTC_TIMESTAMP(6)")[0][0]

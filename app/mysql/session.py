@@ -6,11 +6,12 @@ only where TLS was verified.
 """
 
 import contextlib
+import functools
 import math
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pymysql
 from pymysql import _auth
@@ -21,6 +22,9 @@ from pymysql.err import OperationalError
 from ..errors import PipelineError, WarehouseError, waiting_for
 from ..settings import Settings
 from .hints import hint_for
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10
 LOCK_WAIT_S = 30  # for a row or for a table's metadata
@@ -53,6 +57,20 @@ def _settings_of(quiet_s: int) -> str:
     ]
     only_mariadb = ", ".join([*(f"{name} = {quiet_s}" for name in idle), "max_statement_time = 0"])
     return f"SET SESSION {', '.join(variables)} /*M!100300 , {only_mariadb} */ /*!80000 , max_execution_time = 0 */"
+
+
+def checked(method: Callable[P, T]) -> Callable[P, T]:
+    """Make a WarehouseError of rows that keep the protocol but are not what was asked for: no row, or a value of another kind."""
+
+    @functools.wraps(method)
+    def reading(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return method(*arguments, **named)
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            raise WarehouseError(f"MySQL's answer is not what was asked for ({text})", hint=hint_for(MALFORMED)) from error
+
+    return reading
 
 
 class _Result(MySQLResult):

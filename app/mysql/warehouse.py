@@ -25,7 +25,7 @@ from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
 from . import ddl as drift
 from . import requirements, sql
-from .session import Session
+from .session import Session, checked
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
@@ -98,6 +98,7 @@ class MysqlWarehouse:
         requirements.check(self._session)
         return last_run, changes.ddl, changes.unknown
 
+    @checked
     def _changes(self) -> drift.Changes:
         changes = drift.changes(self._found_tables())
         if changes.refused:
@@ -146,6 +147,7 @@ class MysqlWarehouse:
             [run.id, run.source, _naive(run.started_at), __version__, SCHEMA_VERSION, TRANSFORM_VERSION],
         )
 
+    @checked
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         try:
@@ -173,6 +175,7 @@ class MysqlWarehouse:
         found = self._runs("WHERE `run_id` = %s", run_id)
         return found[0] if found else None
 
+    @checked
     def _runs(self, which: str, value: Any) -> list[dict[str, Any]]:
         names = [name for name, _ in sql.RUNS_COLUMNS]
         listed = ", ".join(map(quoted, names))
@@ -215,6 +218,7 @@ class MysqlWarehouse:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
+    @checked
     def counts(self) -> dict[PartitionKey, int]:
         """Rows by table and year; a table that is not there has none."""
         found = {}
@@ -223,6 +227,7 @@ class MysqlWarehouse:
                 found[table.name, int(year)] = int(rows)
         return found
 
+    @checked
     def checksums(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Checksum]:
         """Rows and digest of partitions, computed by the server from the values it holds."""
         years: dict[str, set[int]] = {}
@@ -234,10 +239,12 @@ class MysqlWarehouse:
                 found[name, int(year)] = Checksum(int(rows), _text(digest))
         return found
 
+    @checked
     def launch_ids(self) -> set[str]:
         """The ids of all launches held."""
         return {_text(row[0]) for row in self._query_if_there("SELECT `launch_id` FROM `launches`")}
 
+    @checked
     def rows_of(self, ids: Iterable[str]) -> dict[str, pa.Table]:
         """All rows of the given launches as stored, but for launches with a row whose facts no longer have its hash."""
         wanted = sorted(ids)
@@ -256,6 +263,7 @@ class MysqlWarehouse:
             for name, rows in found.items()
         }
 
+    @checked
     def rows_of_years(self, table: str, years: Iterable[int]) -> pa.Table:
         """All rows of some years of a table, as stored: the hashes beside them too."""
         parts = [TABLES[table].arrow.empty_table()]
