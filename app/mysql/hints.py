@@ -4,7 +4,7 @@ from pymysql.constants import CR, ER
 
 UNVERIFIED = "set MYSQL_SSL_CA, so that TLS is verified; MYSQL_ALLOW_UNVERIFIED=true is for a server on this machine alone"
 _REACHABLE = "is the server up, and reachable from here?"
-_CREDENTIALS = "check MYSQL_USER, MYSQL_ACCOUNT and the user's rights on the database"
+_CREDENTIALS = "check MYSQL_USER, MYSQL_PASSWORD and the user's rights on the database"
 _READ_ONLY = "the server takes no writes: MYSQL_HOST must name the primary (writer), and read_only must be off there"
 _TLS = "set MYSQL_SSL_CA to the file of the authority that signed the server's certificate; MYSQL_HOST must be a name in it"
 _CONNECTIONS = "the server's limit of connections is reached: raise it, or end what holds them"

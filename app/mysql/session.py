@@ -53,9 +53,8 @@ def _settings_of(quiet_s: int) -> str:
         "sql_safe_updates = 0",
         "sql_big_selects = 1",
         "sql_notes = 1",
-        "max_error_count = 64",
     ]
-    only_mariadb = ", ".join([*(f"{name} = {quiet_s}" for name in idle), "max_statement_time = 0"])
+    only_mariadb = ", ".join([*(f"{name} = {quiet_s}" for name in idle), "max_statement_time = 0", "max_error_count = 64"])
     return f"SET SESSION {', '.join(variables)} /*M!100300 , {only_mariadb} */ /*!80000 , max_execution_time = 0 */"
 
 
