@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .. import __version__
+from ..core.health import MOST_SKEW_S
 from ..core.model import (
     ArchivedResponse,
     Manifest,
@@ -29,9 +30,6 @@ from .candidate import Candidate, derive
 from .look import look
 from .publish import publish
 from .published import Published, published_rows, rows_by_table, workers
-
-MOST_SKEW_S = 60.0
-"""How far a clock may be from the server's before it is warned of."""
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
