@@ -99,8 +99,8 @@ class _Command:
     def _print_result(self, code: int) -> None:
         settings = self.settings
         if not self.view and not self.request.as_json and self.request.command in _MEASURED:
-            of_run = self.request.command == "run"
-            print_metrics(self.report, settings.environment, datetime.now(UTC), of_run=of_run)
+            command = None if code == LockHeld.exit_code else self.request.command
+            print_metrics(self.report, settings.stack, datetime.now(UTC), command)
         if self.request.as_json:
             result: Any = {**dataclasses.asdict(self.report), "exit_code": code}
             if self.listed is not None:

@@ -248,32 +248,40 @@ def _make_handler(made: "Future[logging.Handler]", group: str, run_id: str, regi
         made.set_result(handler)
 
 
-def print_metrics(report: RunReport, environment: str, now: datetime, *, of_run: bool) -> None:
+_OUTCOMES = {"run": "Success", "verify": "Verified"}
+_GOOD = ("published", "unchanged", "verified", "healed")
+
+
+def print_metrics(report: RunReport, stack: str, now: datetime, command: str | None) -> None:
     """One line in the embedded metric format, which CloudWatch turns into metrics; on stdout, where the awslogs driver reads.
 
-    Success is of runs alone: an alarm waits for the next one, and no other command may quiet it.
+    An alarm waits for the next good outcome of each command in _OUTCOMES, and no other command may quiet it. `None` is a command
+    that has no outcome, since another held the lock.
     """
     age = (now - report.newest_launch_utc).total_seconds() / 86_400 if report.newest_launch_utc else None
+    outcome = {_OUTCOMES[command]: (float(report.state in _GOOD), "None")} if command in _OUTCOMES else {}
+    rows = {
+        f"Rows.{table}.{action}": getattr(report.merged[table], action) if table in report.merged else 0
+        for table in TABLES
+        for action in ("inserted", "updated", "deleted")
+    }
     values: dict[str, tuple[float, str]] = {
-        **({"Success": (float(report.state in ("published", "unchanged")), "None")} if of_run else {}),
+        **outcome,
         "Rejected": (report.rejected, "Count"),
         **({"StoresEqual": (float(report.stores_equal), "None")} if report.stores_equal is not None else {}),
         **({"DataAgeDays": (round(age, 3), "None")} if age is not None else {}),
         **{f"StageSeconds.{name}": (round(s, 3), "Seconds") for name, s in report.stage_seconds.items()},
+        "RowsWritten": (sum(rows.values()), "Count"),
     }
-    for table in TABLES:
-        merged = report.merged.get(table)
-        for action in ("inserted", "updated", "deleted"):
-            values[f"Rows.{table}.{action}"] = (getattr(merged, action) if merged else 0, "Count")
-    values["RowsWritten"] = (sum(v for name, (v, _) in values.items() if name.startswith("Rows.")), "Count")
     metrics = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
     line = {
         "_aws": {
             "Timestamp": int(now.timestamp() * 1000),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["environment"]], "Metrics": metrics}],
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["stack"]], "Metrics": metrics}],
         },
-        "environment": environment,
+        "stack": stack,
         "run_id": report.run_id,
         **{name: value for name, (value, _) in values.items()},
+        **rows,  # fields of the line, and no metrics: each would cost 0.30 USD a month, and none is watched
     }
     print(json.dumps(line), file=sys.stdout, flush=True)  # noqa: T201  # a metric, not a log line
