@@ -65,23 +65,23 @@ class Terraform:
         return json.loads(self("show", "-json", name).stdout)  # type: ignore[no-any-return]
 
 
-def _initialised(source: Path, folder: Path, environment: dict[str, str]) -> Terraform:
-    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf")
+def _initialised(source: Path, folder: Path, environment: dict[str, str], *options: str) -> Terraform:
+    ignored = shutil.ignore_patterns(".terraform", ".terraform-*", "*.tfstate*", "*.plan", "backend.tf")
     terraform = Terraform(Path(shutil.copytree(source, folder, ignore=ignored)), environment)
-    done = terraform("init", "-backend=false", "-input=false", codes=(0, 1))
+    done = terraform("init", "-backend=false", "-input=false", *options, codes=(0, 1))
     if done.returncode:
         missing(f"the AWS provider (where its registry can't be reached, TF_CLI_CONFIG_FILE names a mirror): {done.stderr}")
     return terraform
 
 
 @contextlib.contextmanager
-def moto_server(folder: Path) -> Iterator[Account]:
+def moto_server(folder: Path, **settings: str) -> Iterator[Account]:
     """An empty account for as long as it is needed."""
     port = free_port()
     log = folder / "moto.log"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | settings)
     try:
         wait_for(f"http://127.0.0.1:{port}/moto-api/", 60, log)
         yield Account(f"http://127.0.0.1:{port}", REGION)
@@ -104,13 +104,15 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
         missing("terraform")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
     clean |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": "-no-color"}
-    return _initialised(INFRA / "terraform", tmp_path_factory.mktemp("code") / "terraform", clean)
+    return _initialised(INFRA / "terraform", tmp_path_factory.mktemp("code") / "terraform", clean, "-lockfile=readonly")
 
 
 @pytest.fixture(scope="session")
 def bootstrap(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """The bootstrap of the state's bucket, initialised."""
-    return _initialised(INFRA / "bootstrap", tmp_path_factory.mktemp("code") / "bootstrap", terraform.environment)
+    return _initialised(
+        INFRA / "bootstrap", tmp_path_factory.mktemp("code") / "bootstrap", terraform.environment, "-lockfile=readonly"
+    )
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,11 @@ def bootstrapping(
     bootstrap: Terraform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Account, Terraform, Background]]:
     """The bootstrap's apply, in an account of its own."""
-    with moto_server(tmp_path_factory.mktemp("account")) as account:
+    with moto_server(tmp_path_factory.mktemp("account"), MOTO_IAM_LOAD_MANAGED_POLICIES="true") as account:
         terraform = Terraform(bootstrap.folder, bootstrap.environment | account.environment())
-        with _in_background(terraform, "apply", "-auto-approve", "-input=false") as background:
+        with _in_background(
+            terraform, "apply", "-auto-approve", "-input=false", "-var=github_repository=team/pipeline"
+        ) as background:
             yield account, terraform, background
 
 
@@ -184,10 +188,38 @@ def applying(in_account: Terraform, empty: dict[str, list[str]]) -> Iterator[tup
         yield plan, background
 
 
+@dataclass(frozen=True)
+class Upgrading:
+    """The last release's code at work on an account, and this one's, which is to take over its state."""
+
+    account: Account
+    before: Terraform
+    after: Terraform
+    background: Background
+
+
+@pytest.fixture(scope="session")
+def upgrading(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrading]:
+    """An apply of the last release, as `dev` has it."""
+    folder = tmp_path_factory.mktemp("upgrade")
+    release = (Path(__file__).parent / "last-release").read_text().strip()
+    archive = subprocess.run(["git", "archive", release, "infra/terraform"], cwd=REPOSITORY, capture_output=True, check=False)
+    if archive.returncode:
+        missing(f"the last release's code (a clone with its history; {archive.stderr.decode().strip()})")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+    with moto_server(folder) as account:
+        environment = terraform.environment | account.environment()
+        before = _initialised(folder / "infra/terraform", folder / "before", environment)
+        after = _initialised(INFRA / "terraform", folder / "after", environment, "-lockfile=readonly")
+        options = ("-auto-approve", "-input=false", "-parallelism=20", "-var-file=env/dev.tfvars")
+        with _in_background(before, "apply", *options) as background:
+            yield Upgrading(account, before, after, background)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _early(request: pytest.FixtureRequest) -> None:
     """All are minutes of waiting: they begin before the first test."""
-    for name in ("applying", "testing", "bootstrapping"):
+    for name in ("applying", "upgrading", "testing", "bootstrapping"):
         if any(name in getattr(item, "fixturenames", ()) for item in request.session.items):
             request.getfixturevalue(name)
 
