@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -189,31 +190,60 @@ def applying(in_account: Terraform, empty: dict[str, list[str]]) -> Iterator[tup
 
 
 @dataclass(frozen=True)
-class Upgrading:
-    """The last release's code at work on an account, and this one's, which is to take over its state."""
+class Upgraded:
+    """What became of the last release's environment under this one's code, step by step."""
 
-    account: Account
-    before: Terraform
-    after: Terraform
-    background: Background
+    upgrade: dict[str, Any]
+    """The plan of the upgrade."""
+    again: dict[str, Any]
+    """The plan after it."""
+    refused: str
+    """What another environment's variables were answered."""
+    before: dict[str, Any]
+    """The database instance before it was lost, …"""
+    restored: dict[str, Any]
+    """… and what the runbook's restore made."""
+    after_restore: dict[str, Any]
+    """The plan after that, with `db_restore` left as it was."""
+
+
+def _upgrade(account: Account, before: Terraform, after: Terraform) -> Upgraded:
+    variables = "-var-file=env/dev.tfvars"
+    options = ("-auto-approve", "-input=false", "-parallelism=20")
+    before("apply", *options, variables)
+    shutil.copy(before.folder / "terraform.tfstate", after.folder)
+    upgrade = after.plan("upgrade.plan", variables, codes=(2,))
+    after("apply", "-input=false", "-parallelism=20", "upgrade.plan")
+    again = after.plan("again.plan", variables, codes=(0, 2))
+    refused = after("plan", "-input=false", "-no-color", "-var-file=env/prod.tfvars", codes=(1,)).stderr
+
+    # The runbook's restore, step by step. To the emulator all instances have one id, so the lost one must be gone before.
+    rds, name = account.client("rds"), "spacex-pipeline-dev"
+    (lost,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier="kept")
+    rds.modify_db_instance(DBInstanceIdentifier=name, NewDBInstanceIdentifier=f"{name}-damaged", ApplyImmediately=True)
+    after("state", "rm", "aws_db_instance.main")
+    rds.delete_db_instance(DBInstanceIdentifier=f"{name}-damaged", SkipFinalSnapshot=True)
+    restore = '-var=db_restore={snapshot="kept"}'
+    after("apply", *options, variables, restore)
+    (restored,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    return Upgraded(upgrade, again, refused, lost, restored, after.plan("restored.plan", variables, restore, codes=(0, 2)))
 
 
 @pytest.fixture(scope="session")
-def upgrading(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrading]:
-    """An apply of the last release, as `dev` has it."""
+def upgrading(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Future[Upgraded]"]:
+    """All that in the background."""
     folder = tmp_path_factory.mktemp("upgrade")
     release = (Path(__file__).parent / "last-release").read_text().strip()
     archive = subprocess.run(["git", "archive", release, "infra/terraform"], cwd=REPOSITORY, capture_output=True, check=False)
     if archive.returncode:
         missing(f"the last release's code (a clone with its history; {archive.stderr.decode().strip()})")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-    with moto_server(folder) as account:
+    with moto_server(folder) as account, ThreadPoolExecutor(1) as background:
         environment = terraform.environment | account.environment()
         before = _initialised(folder / "infra/terraform", folder / "before", environment)
         after = _initialised(INFRA / "terraform", folder / "after", environment, "-lockfile=readonly")
-        options = ("-auto-approve", "-input=false", "-parallelism=20", "-var-file=env/dev.tfvars")
-        with _in_background(before, "apply", *options) as background:
-            yield Upgrading(account, before, after, background)
+        yield background.submit(_upgrade, account, before, after)
 
 
 @pytest.fixture(scope="session", autouse=True)

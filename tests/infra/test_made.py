@@ -21,7 +21,7 @@ FALSE_DIFFERENCES = {
 }
 
 
-def _differences(plan: dict[str, Any]) -> dict[str, set[str]]:
+def differences(plan: dict[str, Any]) -> dict[str, set[str]]:
     found = {}
     for resource in plan["resource_changes"]:
         change = resource["change"]
@@ -33,7 +33,7 @@ def _differences(plan: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_a_second_plan_changes_nothing(applied: Applied) -> None:
-    assert _differences(applied.terraform.plan("second.plan", *VARIABLES, codes=(0, 2))) == FALSE_DIFFERENCES
+    assert differences(applied.terraform.plan("second.plan", *VARIABLES, codes=(0, 2))) == FALSE_DIFFERENCES
 
 
 def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
@@ -51,7 +51,7 @@ def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
 
 def test_a_raised_version_alone_changes_the_password(applied: Applied) -> None:
     """What the plan would do: moto need not do it."""
-    found = _differences(applied.terraform.plan("rotate.plan", *VARIABLES, "-var=db_password_version=2", codes=(2,)))
+    found = differences(applied.terraform.plan("rotate.plan", *VARIABLES, "-var=db_password_version=2", codes=(2,)))
     assert found.keys() - FALSE_DIFFERENCES.keys() == {"aws_secretsmanager_secret_version.app"}
 
 
