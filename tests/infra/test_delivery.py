@@ -150,6 +150,23 @@ def test_the_shared_registry_forgets_nothing(bootstrapping: tuple[Account, Terra
         ecr.get_lifecycle_policy(repositoryName="spacex-pipeline")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["dev"], "usage: infra/tf"),
+        (["elsewhere", "plan"], "there is no env/elsewhere.tfvars"),
+        (["dev", "init"], "there is no backend.tf"),
+    ],
+)
+def test_infra_tf_says_what_is_missing(arguments: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "terraform/env").mkdir(parents=True)
+    (tmp_path / "terraform/env/dev.tfvars").write_text("")
+    (tmp_path / "tf").write_bytes((INFRA / "tf").read_bytes())
+    done = subprocess.run(["sh", str(tmp_path / "tf"), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 # --- scripts, with the programs that they call played ------------------------------------------------------------------------
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/spacex-pipeline"
