@@ -3,7 +3,7 @@
 
 locals {
   cron     = { for name, e in var.schedule_expressions : name => try(split(" ", regex("^cron\\((.*)\\)$", e)[0]), []) }
-  weekdays = { SUN = 1, MON = 2, TUE = 3, WED = 4, THU = 5, FRI = 6, SAT = 7 }
+  weekdays = { SUN = "1", MON = "2", TUE = "3", WED = "4", THU = "5", FRI = "6", SAT = "7" }
 
   # Each field as the sorted numbers that it names.
   cron_numbers = { for name, fields in local.cron : name => length(fields) != 6 ? {} : {
@@ -16,10 +16,10 @@ locals {
       count = f.count
       numbers = try(sort(distinct(flatten([
         for part in split(",", replace(f.text, "?", "*")) : [
-          for p in [regex("^(?P<from>[*A-Z0-9]+)(?:-(?P<to>[A-Z0-9]+))?(?:/(?P<step>[0-9]+))?$", part)] : [
+          for p in [regex("^(?P<from>[*0-9]+)(?:-(?P<to>[0-9]+))?(?:/(?P<step>[0-9]+))?$", join("-", [for w in split("-", part) : lookup(local.weekdays, w, w)]))] : [
             for n in range(
-              p.from == "*" ? f.first : tonumber(lookup(local.weekdays, p.from, p.from)),
-              1 + (p.to != null ? tonumber(lookup(local.weekdays, p.to, p.to)) : p.from == "*" || p.step != null ? f.first + f.count - 1 : tonumber(lookup(local.weekdays, p.from, p.from))),
+              p.from == "*" ? f.first : tonumber(p.from),
+              1 + (p.to != null ? tonumber(p.to) : p.from == "*" || p.step != null ? f.first + f.count - 1 : tonumber(p.from)),
               p.step == null ? 1 : tonumber(p.step),
             ) : format("%02d", n)
           ]
