@@ -67,8 +67,7 @@ $(INFRA)/up-to-date $(BENCH)/up-to-date:
 	@$(@D)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r $<
 	@touch $@
 
-image-push: ## Build the image for the environment that Terraform is set to, and push it, tagged with the git revision
-	@[ -z "$$(git status --porcelain)" ] || { echo "Commit first: the tag must say what is in the image" >&2; exit 1; }
+image-push: ## Build the image for both processors and push it into the account's registry (REPOSITORY: another)
 	@infra/image-push
 
 lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
