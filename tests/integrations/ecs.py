@@ -53,7 +53,7 @@ def _serve(port: str) -> None:
             threading.Thread(target=_run, args=(task, definition, logs), daemon=True).start()
         return tasks
 
-    backend.run_task = run_task
+    backend.run_task = run_task  # type: ignore[method-assign]
     main(["-H", HOST, "-p", port])
 
 
