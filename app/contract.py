@@ -13,6 +13,11 @@ Made from `app/core/schema.py` by `python -m app.contract`; a test holds the two
 - Lists are kept as JSON arrays in text. Negative zero is zero. An empty text stays an empty text; only null is null.
 - Ids are the source's own; another source has other ones. `launch_library_id` names the same launch in both, where known.
 - A launch without a usable `date_utc` (years 1000 to 9999) or with a value that does not fit is set aside; its last rows stay.
+- What makes a launch unusable is its id, its date, or a value of the wrong kind; a missing piece is null. A reference that
+  names nothing (null, an empty object) is null. An object without its id keeps its other facts, and its id is null.
+- An element of a list of which nothing is known keeps its place, and counts: a seat without a person is a row in `launch_crew`.
+  In lists that are one text (ids, names) it is left out. Lists have at most 1,000 elements.
+- `has_fairings` is false where the source sends null for them, and null where it sends nothing or an empty object.
 - When an id comes twice in one answer, the last record counts.
 - `row_hash` is made of the facts alone, by the rule in `app/core/checksum/`: the same facts have the same hash in both stores.
 """

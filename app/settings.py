@@ -89,7 +89,9 @@ class Settings(BaseSettings):
         return value or None
 
     def elsewhere(self, prefix: str, database: str) -> "Settings":
-        """The same settings for another prefix of the bucket and another database."""
+        """The same settings for another prefix of the bucket and another database. Raises SettingsError when one is the same."""
+        if _prefix(prefix) == self.s3_prefix or database == self.mysql_database:
+            raise SettingsError("--to-prefix and --to-database must both name other places than the settings do")
         return self.model_copy(update={"s3_prefix": _prefix(prefix), "mysql_database": database})
 
     @property

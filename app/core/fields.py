@@ -8,7 +8,7 @@ import contextlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import to_json
@@ -18,6 +18,8 @@ from .schema import Kind
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIRST_YEAR = 1000  # MySQL's DATETIME starts here
+MAX_PARTS = 1000  # of one kind on one launch, or names in one list; the most that ever flew at once were 143 payloads
+_Part = TypeVar("_Part")
 assert Kind.TEXT.value.max_chars
 _TEXT_CHARS = Kind.TEXT.value.max_chars
 
@@ -38,17 +40,23 @@ def parse_utc(value: Any) -> datetime:
     Raises ValueError for anything else: other types, a precision below a microsecond, years before 1000.
     """
     if not isinstance(value, str) or not (form := _ISO.fullmatch(value)):
-        raise ValueError("not an ISO 8601 date or time such as 2020-05-30T19:22:00Z")
+        raise ValueError("must be an ISO 8601 date or time such as 2020-05-30T19:22:00Z")
     if (form[1] or "")[6:].strip("0"):
-        raise ValueError("finer than a microsecond")
+        raise ValueError("must be no finer than a microsecond")
     try:
         instant = datetime.fromisoformat(value)
         utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("no such date or time") from None
+        raise ValueError("must be a date or time that exists") from None
     if utc.year < _FIRST_YEAR:
-        raise ValueError(f"before the year {_FIRST_YEAR}")
+        raise ValueError(f"must be in the year {_FIRST_YEAR} or later")
     return utc
+
+
+class Shown(str):
+    """What is shown of a value that is not kept."""
+
+    __slots__ = ()
 
 
 class InvalidField(ValueError):
@@ -62,12 +70,13 @@ class InvalidField(ValueError):
 
 
 def as_json_array(path: str, values: list[Any] | None) -> str | None:
-    """A list as the text of a JSON array, which keeps it whole in one column; None stays None."""
+    """A list as the text of a JSON array, which keeps it whole in one column; None stays None, and is left out of a list."""
     if values is None:
         return None
-    text = to_json(values).decode() if values else "[]"
+    named = [value for value in values if value is not None]
+    text = to_json(named).decode() if named else "[]"
     if len(text) > _TEXT_CHARS:
-        raise InvalidField(path, values, f"over {_TEXT_CHARS} characters as one text")
+        raise InvalidField(path, values, f"must be at most {_TEXT_CHARS} characters as one JSON text")
     return text
 
 
@@ -78,14 +87,14 @@ def _whole(value: Any) -> Any:
 
 def _number_key(value: Any) -> str:
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise ValueError("not a whole number")
+        raise ValueError("must be a whole number")
     return str(value)
 
 
 def _reference(value: Any) -> Any:
-    if isinstance(value, dict) or (isinstance(value, str) and _KEY.fullmatch(value)):
+    if value is None or isinstance(value, dict) or (isinstance(value, str) and _KEY.fullmatch(value)):
         return value
-    raise ValueError("neither an id nor an object")
+    raise ValueError("must be an id of 1 to 64 letters, digits, _ and -, or an object")
 
 
 def _limited(kind: Kind) -> StringConstraints:
@@ -102,11 +111,13 @@ Flag = Annotated[bool, Field(strict=True)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(lambda v: v + 0.0)]  # no negative zero
 Integer = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-(2**63), lt=2**63)]
 Reference = Annotated[Any, PlainValidator(_reference)]
-"""An id, or the whole object that it stands for."""
+"""An id, or the whole object that it stands for; null and an empty object name nothing."""
+Parts = Annotated[list[_Part | None], Field(max_length=MAX_PARTS, fail_fast=True)]
+"""A list of parts; null is a part of which nothing is known. One fault is enough: each would be kept, of millions."""
 Time = Annotated[datetime, PlainValidator(parse_utc)]
 
 
 def readable_id(raw: Any) -> str | None:
-    """A record's id when it can be told, whatever else is wrong with the record."""
+    """A record's id when it can be read, whatever else is wrong with the record."""
     found = raw.get("id") if isinstance(raw, dict) else None
     return found if isinstance(found, str) and _KEY.fullmatch(found) else None

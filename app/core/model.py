@@ -116,7 +116,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that can't be used: where it stood, what is wrong with which field, and the record itself."""
+    """A record that can't be used: where it stood, and what is wrong with which field. The record itself goes to a file."""
 
     endpoint: str
     index: int
@@ -124,7 +124,7 @@ class Rejected:
     path: str
     value: str
     reason: str
-    raw: Any
+    is_text: bool = False  # the value, which is shown without quotes
 
 
 @dataclass
@@ -134,10 +134,11 @@ class Checked:
     rows: Rows
     ids: list[str] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[tuple[Rejected, Any]] = field(default_factory=list)  # each with its record
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of look-up, id, whether it is known
+    looked_up_chars: int = 0  # text that the rows have from look-ups
 
 
 class LookupUse(_Frozen):

@@ -1,6 +1,6 @@
 """The systems that a run works with, as it sees them: one source, the lake, the warehouse."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -31,12 +31,12 @@ from .model import (
 )
 from .schema import Table
 
+SetAside = Callable[[Rejected, Any], None]
+"""Takes a record that can't be used, and what is wrong with it."""
+
 
 class Parser(Protocol):
     """Reads one source's records, given its look-ups."""
-
-    rejected: list[Rejected]
-    """Look-up records that could not be used."""
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch; counts in `checked` what it met. Raises `pydantic.ValidationError` or `fields.InvalidField`."""
@@ -54,8 +54,8 @@ class Source(Protocol):
     def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches, each with its place in the answer."""
 
-    def parser(self, responses: Mapping[str, Response]) -> Parser:
-        """A parser that knows the look-ups."""
+    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> Parser:
+        """A parser that knows the look-ups; those that can't be used are set aside."""
 
     def probe(self, now: datetime, spool: Path) -> str:
         """What can be told by one small request: version, newest past launch. Raises SourceError."""
@@ -75,7 +75,7 @@ class Lake(Protocol):
     def archive(self, run: Run, name: str, number: int, body: Body) -> RawObject: ...
     def restore(self, response: Response, spool: Path) -> Response: ...
     def check_raw(self, raw: RawObject) -> None: ...
-    def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str: ...
+    def quarantine(self, run: Run, lines: Path) -> str: ...
     def write(
         self, run: Run, key: PartitionKey, rows: Iterable[pa.Table], checksum: Checksum, over: StoredObject | None
     ) -> WrittenFile: ...

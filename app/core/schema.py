@@ -12,7 +12,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Raised when a column is added, removed or retyped: the next run rewrites every partition."""
 
-TRANSFORM_VERSION = 1
+TRANSFORM_VERSION = 2
 """Raised when the same source would give other rows: the next run rewrites every partition."""
 
 

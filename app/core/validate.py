@@ -1,26 +1,55 @@
 """From raw records to rows and rejects: a record that does not fit is set aside with its reason, and the rest goes on."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
-from .fields import InvalidField, readable_id
+from .fields import InvalidField, Shown, readable_id
 from .model import Checked, Rejected
 from .ports import Parser
 from .schema import SNAPSHOT
 
+MAX_PENDING_CHARS = 4 << 20
+"""How much text of look-ups the rows of one `Checked` may repeat before the next is begun."""
+_MAX_PENDING_ROWS = 20_000
 _SHOWN_CHARS = 80
 
+Words = str | Callable[[dict[str, Any]], str]
+_REASONS: dict[str, Words] = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "string_unicode": "must be text without lone surrogates",
+    "string_too_long": lambda limits: f"must be text of at most {limits['max_length']} characters",
+    "string_pattern_mismatch": "must be an id of 1 to 64 letters, digits, _ and -",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number of at most 64 bits",
+    "greater_than_equal": lambda limits: f"must be a whole number of at least {limits['ge']}",
+    "less_than": lambda limits: f"must be a whole number below {limits['lt']}",
+    "less_than_equal": lambda limits: f"must be a whole number of at most {limits['le']}",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "too_long": lambda limits: f"must be a list of at most {limits['max_length']}",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "value_error": lambda limits: str(limits["error"]),  # the words of `fields`
+}
+"""What pydantic finds, in our words."""
 
-def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
-    """The verdict on one batch of launch records, each given with its place in the answer."""
-    checked = Checked(rows={table: [] for table in SNAPSHOT})
+
+def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Iterator[Checked]:
+    """The verdicts on a batch of launch records, each given with its place in the answer; several where there are many rows."""
+    checked, pending = _nothing_checked(), 0
     for index, raw in batch:
         try:
             rows = parser.parse(raw, checked)
         except (ValidationError, InvalidField) as error:
-            checked.rejected.append(rejection("launches", index, raw, error))
+            checked.rejected.append((rejection("launches", index, raw, error), raw))
             continue
         launch = rows["launches"][0]
         checked.ids.append(launch["launch_id"])
@@ -29,18 +58,30 @@ def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Checked:
             for row in found:
                 row["launch_year"] = launch["date_utc"].year
             checked.rows[table] += found
-    return checked
+            pending += len(found)
+        if pending > _MAX_PENDING_ROWS or checked.looked_up_chars > MAX_PENDING_CHARS:
+            yield checked
+            checked, pending = _nothing_checked(), 0
+    yield checked
+
+
+def _nothing_checked() -> Checked:
+    return Checked(rows={table: [] for table in SNAPSHOT})
 
 
 def rejection(endpoint: str, index: int, raw: Any, error: ValidationError | InvalidField) -> Rejected:
     """What is wrong with a record, in words that name the field and show the value."""
-    if isinstance(error, InvalidField):
-        path, value, reason = error.path, error.value, error.reason
-    else:
-        first = error.errors(include_url=False, include_context=False)[0]
-        path, value, reason = path_of(first["loc"]), first["input"], first["msg"]
-        value = "(no such field)" if first["type"] == "missing" else value
-    return Rejected(endpoint, index, readable_id(raw), path, shortened(value), reason, raw)
+    fault = error if isinstance(error, InvalidField) else invalid_field(error)
+    is_text = isinstance(fault.value, str) and not isinstance(fault.value, Shown)
+    return Rejected(endpoint, index, readable_id(raw), fault.path, shown(fault.value), fault.reason, is_text)
+
+
+def invalid_field(error: ValidationError) -> InvalidField:
+    """The first fault that pydantic found, in our words."""
+    first = error.errors(include_url=False)[0]
+    words = _REASONS.get(first["type"], "is not what the contract has")
+    reason = words if isinstance(words, str) else words(first.get("ctx", {}))
+    return InvalidField(path_of(first["loc"]), "(no such field)" if first["type"] == "missing" else first["input"], reason)
 
 
 def path_of(loc: Iterable[int | str]) -> str:
@@ -51,8 +92,40 @@ def path_of(loc: Iterable[int | str]) -> str:
     return path
 
 
-def shortened(value: Any) -> str:
-    """A value as text of bounded length, safe to print."""
-    text = value if isinstance(value, str) else repr(value)
+def shown(value: Any) -> str:
+    """A value of a record as text of bounded length, safe to print: text as it is, all else as JSON has it."""
+    if isinstance(value, str):
+        return value if isinstance(value, Shown) else shortened(value)
+    text = ""
+    try:
+        for piece in json.JSONEncoder(default=str).iterencode(value):  # piece by piece: it may be huge
+            text += piece
+            if len(text) > _SHOWN_CHARS:
+                break
+    except (ValueError, RecursionError):
+        text += "…"
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """Text of bounded length, safe to print."""
     text = text[: _SHOWN_CHARS + 1].encode("unicode_escape").decode("ascii")
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
+
+
+def in_words(reject: Rejected) -> str:
+    """A reject as one line: where it stood, which field, what is wrong, and what is there instead."""
+    where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
+    value = repr(reject.value) if reject.is_text else reject.value
+    instead = f", not {value}" if reject.reason.startswith("must ") else ""
+    return f"rejected {where}: {reject.path or 'the record'} {reject.reason}{instead}"
+
+
+def strict_json(raw: Any) -> str:
+    """A record as JSON by the letter: NaN and Infinity, which Python reads and writes, become texts."""
+    try:
+        return json.dumps(raw, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(raw), parse_constant=str))
+    except RecursionError:
+        return json.dumps(shown(raw))  # the whole of it is in the raw archive

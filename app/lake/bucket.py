@@ -24,6 +24,7 @@ CONNECTIONS = 8
 CONDITIONAL_ATTEMPTS = 6
 _CONDITIONAL_WAIT_S = 0.2  # grows at random to at most the next
 _MOST_CONDITIONAL_WAIT_S = 3
+PAGE = 1000  # objects or versions in one answer, which is S3's most
 _CHUNK = 1 << 20
 
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404"}
@@ -119,7 +120,7 @@ class Bucket:
         """The keys under a prefix. Raises LakeError."""
         token: dict[str, str] = {}
         while True:
-            page = self.call("ListObjectsV2", prefix, Prefix=self._prefix + prefix, **token)
+            page = self.call("ListObjectsV2", prefix, Prefix=self._prefix + prefix, MaxKeys=PAGE, **token)
             yield from (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
             if not page["IsTruncated"]:
                 return
@@ -136,7 +137,7 @@ class Bucket:
     def _versions(self, prefix: str) -> Iterator[tuple[Listed, bool]]:
         marker: dict[str, str] = {}
         while True:
-            page = self.call("ListObjectVersions", prefix, Prefix=self._prefix + prefix, **marker)
+            page = self.call("ListObjectVersions", prefix, Prefix=self._prefix + prefix, MaxKeys=PAGE, **marker)
             for item in page.get("Versions", ()):
                 yield Listed(item["Key"].removeprefix(self._prefix), item["ETag"], item["VersionId"]), item["IsLatest"]
             if not page["IsTruncated"]:

@@ -23,13 +23,22 @@ OBJECT_LIMIT = 256 << 20
 ROWS_LIMIT = 5_000_000
 """Most rows of one partition."""
 
-UNPACKED_LIMIT = 1 << 30
+UNPACKED_LIMIT = 512 << 20
 """Most bytes that one partition's rows may take, unpacked."""
 
 # Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
 _ROWS_A_BATCH = 5_000  # hashed at once
 _MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
+_PLAIN = (
+    pa.types.is_null,
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_timestamp,
+)
 # Whatever a library raises that is given bytes from outside.
 _UNREADABLE = (pa.ArrowException, OSError, LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
 
@@ -77,23 +86,21 @@ class Partitions:
             size=len(body),
         )
 
-    def read(self, key: str, version_id: str | None) -> pa.Table:
-        """One partition as stored. Raises LakeError; UnreadableObject for what is gone or no partition."""
-        with self._opened(key, version_id) as file:
-            return _rows(file)
-
     def rows(self, file: WrittenFile) -> pa.Table:
-        """One partition at the version that a manifest names, by the schema of today. Raises LakeError as `read` does."""
+        """One partition at the version that a manifest names, by the schema of today.
+
+        Raises LakeError; UnreadableObject for what is gone or is no partition.
+        """
         with self._opened(file.key, file.version_id, file) as opened:
             return _conformed(TABLES[file.table], _rows(opened))
 
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
-        """One partition as it was listed, by the schema of today. Raises LakeError as `read` does."""
+        """One partition as it was listed, by the schema of today. Raises as `rows` does."""
         with self._opened(stored.key, stored.version_id) as opened:
             return _conformed(table, _rows(opened))
 
     def checksum(self, file: WrittenFile) -> Checksum:
-        """What one partition's object holds, by its values. Raises LakeError as `read` does."""
+        """What one partition's object holds, by its values. Raises as `rows` does."""
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
             checksum = EMPTY
             for batch in _batches(opened):
@@ -117,6 +124,7 @@ class Partitions:
                 raise ValueError("the object's size and ETag are not those that the manifest names")
             file = pq.ParquetFile(pa.BufferReader(body))
             _check_claims(file.metadata, named)
+            _check_types(file.schema_arrow)
             yield file
         except _UNREADABLE as error:
             raise UnreadableObject(f"{self._bucket.url(key)} can't be read: {_first_line(error)}") from error
@@ -136,15 +144,30 @@ def _check_claims(metadata: pq.FileMetaData, named: WrittenFile | None) -> None:
         raise ValueError(f"it claims {unpacked:,} bytes unpacked, over {UNPACKED_LIMIT:,}")
 
 
+def _check_types(schema: pa.Schema) -> None:
+    """Only plain columns: others may hold far more than the memory that they take until they are cast. Raises ValueError."""
+    for field in schema:
+        if not any(is_plain(field.type) for is_plain in _PLAIN):
+            raise ValueError(f"column {field.name!r} is of type {field.type}")
+
+
 def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     """A file's rows in parts, each sound in itself. Raises ValueError once they take too much memory."""
     left = UNPACKED_LIMIT
-    for batch in file.iter_batches(_ROWS_A_BATCH, use_threads=False):
+    for batch in file.iter_batches(_rows_a_batch(file.metadata), use_threads=False):
         batch.validate(full=True)
         left -= batch.nbytes
         if left < 0:
             raise ValueError(f"its rows take more than {UNPACKED_LIMIT:,} bytes")
         yield batch
+
+
+def _rows_a_batch(metadata: pq.FileMetaData) -> int:
+    """Few enough rows that a batch is small even if each holds the largest value that a dictionary may have."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    columns = (group.column(i) for group in groups for i in range(group.num_columns))
+    in_dictionaries: int = sum(column.total_uncompressed_size for column in columns if column.has_dictionary_page)
+    return max(1, min(_ROWS_A_BATCH, UNPACKED_LIMIT // 8 // max(in_dictionaries, 1)))
 
 
 def _rows(file: pq.ParquetFile) -> pa.Table:

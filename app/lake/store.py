@@ -13,7 +13,6 @@ from ..core.model import (
     PartitionKey,
     Pointer,
     RawObject,
-    Rejected,
     Response,
     Run,
     StoredObject,
@@ -110,9 +109,9 @@ class S3Lake:
 
     # --- the rest -------------------------------------------------------------------------------------------------
 
-    def quarantine(self, run: Run, rejected: Iterable[Rejected]) -> str:
-        """Keep the records that can't be used, each with its reason; the key."""
-        return quarantine(self._bucket, run, rejected)
+    def quarantine(self, run: Run, lines: Path) -> str:
+        """Keep the records that can't be used, a packed file with a line for each; the key."""
+        return quarantine(self._bucket, run, lines)
 
     def publish_report(self, page: str) -> str:
         """Replace the report by one PUT; where it is."""

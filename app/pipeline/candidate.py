@@ -1,4 +1,4 @@
-"""From the answers of a source to the snapshot that both stores shall hold: what came, and what is carried over."""
+"""From the answers of a source to the snapshot that both stores are to hold: what came, and what is carried over."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,19 +9,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.model import LookupUse, PartitionKey, Rejected, Response, Run
+from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
 from ..core.ports import Parser, Source
 from ..core.reconcile import CurrentState, is_followed, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
 from ..core.transform import transform
-from ..core.validate import validate
-from ..errors import some
+from ..core.validate import in_words, validate
+from ..errors import GateRefused, some
 from .adapters import Adapters
 from .history import carry_history, changes_of, launch_changes
 from .published import Published
+from .quarantine import RejectsFile, check_count, write_lines
 from .second_process import in_parallel, is_worth_it
 from .spill import Spill
 
+MAX_YEARS = 1000  # each has up to five objects, to be put one by one
+MAX_REFERENCES = 300_000  # kept in memory; 20,000 launches name some 60,000
+MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a look-up record become rows of a hundred kilobytes
+_MAX_ODD = 1000  # different unknown fields, or notes
 _NAMED = 5  # rejects that are warned of one by one
 _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies
 
@@ -37,6 +42,7 @@ class Candidate:
     retained: set[str] = field(default_factory=set)
     newest_launch_utc: datetime | None = None
     lost: frozenset[PartitionKey] = frozenset()  # partitions that are left as they are, what they should hold is lost
+    quarantine: Path | None = None  # a packed file with a line for each reject
 
     @property
     def rejected_launches(self) -> list[Rejected]:
@@ -49,14 +55,51 @@ class _Part:
     """What the launches of some bodies came to."""
 
     spill: Spill
+    aside: RejectsFile
     records: int = 0
     places: list[tuple[int, str]] = field(default_factory=list)  # of all records with a readable id, and that id
     accepted: set[str] = field(default_factory=set)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)  # as in `aside`, with their places in the whole answer
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     newest_launch_utc: datetime | None = None
+    row_bytes: int = 0
+
+    def take(self, checked: Checked, as_of: datetime) -> None:
+        """Take up some launches. Raises GateRefused when there is more than any sound answer has."""
+        self.places += _ids_in_order(checked)
+        self.accepted.update(checked.ids)
+        for reject, raw in checked.rejected:
+            self.aside.add(reject, raw)
+            self.rejected.append(reject)
+        _count_some(self.unknown_fields, checked.unknown_fields)
+        _count_some(self.notes, checked.notes)
+        self.references.update(checked.references)
+        tables = transform(checked.rows)
+        for name, rows in tables.items():
+            self.spill.add(name, rows)
+            self.row_bytes += rows.nbytes
+        self.newest_launch_utc = _later(self.newest_launch_utc, _newest(tables["launches"], as_of))
+        self.check_limits()
+
+    def check_limits(self) -> None:
+        """Raise GateRefused when there is more than any sound answer has."""
+        years = len({year for _, year in self.spill.checksums})
+        found = (
+            (years, MAX_YEARS, "launch years, each with partitions of its own"),
+            (len(self.references), MAX_REFERENCES, "different ids of look-ups"),
+            (self.row_bytes >> 20, MAX_ROW_MIB, "MiB of rows"),
+        )
+        for number, limit, what in found:
+            if number > limit:
+                raise GateRefused(f"refused: the launches have over {limit} {what}", hint="both stores stay as they were")
+        check_count(len(self.rejected))
+
+    def close(self) -> None:
+        """No more launches: the files can be read, or handed to another process."""
+        self.spill.close()
+        self.aside.close()
 
     def add(self, other: "_Part") -> None:
         """Take up what the bodies after these came to; its places count from where these end."""
@@ -64,11 +107,13 @@ class _Part:
         self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
         self.accepted |= other.accepted
         self.rejected += [replace(reject, index=self.records + reject.index) for reject in other.rejected]
-        self.unknown_fields.update(other.unknown_fields)
-        self.notes.update(other.notes)
+        _count_some(self.unknown_fields, other.unknown_fields)
+        _count_some(self.notes, other.notes)
         self.references.update(other.references)
         self.newest_launch_utc = _later(self.newest_launch_utc, other.newest_launch_utc)
         self.records += other.records
+        self.row_bytes += other.row_bytes
+        self.check_limits()
 
 
 def derive(
@@ -108,8 +153,7 @@ def derive(
         lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"
     )
     for reject in candidate.rejected[:_NAMED]:
-        where = f"{reject.endpoint}[{reject.index}] {reject.id or 'without a readable id'}"
-        telemetry.warn(f"rejected {where}: {reject.path}: {reject.reason}, not {reject.value!r}")
+        telemetry.warn(in_words(reject))
     if len(candidate.rejected) > _NAMED:
         telemetry.warn(f"{len(candidate.rejected)} records rejected in all; each is in quarantine with its reason")
     for kind, use in candidate.lookups.items():
@@ -122,7 +166,10 @@ def _read_launches(
     run: Run, adapters: Adapters, responses: Mapping[str, Response], skip: set[int], folder: Path
 ) -> tuple[Candidate, set[str], dict[int, str]]:
     """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
-    parser, launches = adapters.source.parser(responses), responses["launches"]
+    lookups_aside = RejectsFile(folder.with_name(f"{folder.name}-lookups.gz"))
+    parser, launches = adapters.source.parser(responses, lookups_aside.add), responses["launches"]
+    lookups_aside.close()
+    asides = [lookups_aside]
     half = len(launches.bodies) // 2
     size = (len(launches.bodies), sum(body.size for body in launches.bodies))
     # What comes on top of earlier bodies holds ids twice, and is read once more.
@@ -132,12 +179,14 @@ def _read_launches(
 
         def read_second() -> _Part:
             part = _read(run, adapters.source, second, parser, skip, folder.with_name(f"{folder.name}-second"))
-            part.spill.close()
+            part.close()
             return part
 
         with in_parallel(read_second) as other:
             part = _read(run, adapters.source, first, parser, skip, folder, adapters.telemetry.progress)
-            part.add(other())
+            found = other()
+            part.add(found)
+            asides = [found.aside, lookups_aside]
     else:
         part = _read(run, adapters.source, launches, parser, skip, folder, adapters.telemetry.progress)
     seen: dict[str, int] = {}
@@ -153,10 +202,14 @@ def _read_launches(
     candidate = Candidate(
         part.spill,
         accepted=len(part.accepted),
-        rejected=part.rejected + parser.rejected,
+        rejected=part.rejected + lookups_aside.rejects,
         lookups=_lookup_use(part.references),
         newest_launch_utc=part.newest_launch_utc,
     )
+    part.aside.close()
+    if candidate.rejected and not earlier:
+        candidate.quarantine = folder.with_name(f"{folder.name}-quarantine.gz")
+        write_lines(candidate.rejected, [part.aside, *asides], candidate.quarantine)
     return candidate, part.accepted, earlier
 
 
@@ -169,26 +222,25 @@ def _read(
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> _Part:
-    part = _Part(Spill(folder))
+    part = _Part(Spill(folder), RejectsFile(folder.with_name(f"{folder.name}-aside.gz")))
     for batch in source.launches(launches):
-        checked = validate(((i, raw) for i, raw in batch if i not in skip), parser)
         part.records += len(batch)
-        part.places += _ids_in_order(checked.indexes, checked.ids, checked.rejected)
-        part.accepted.update(checked.ids)
-        part.rejected += checked.rejected
-        part.unknown_fields.update(checked.unknown_fields)
-        part.notes.update(checked.notes)
-        part.references.update(checked.references)
-        tables = transform(checked.rows)
-        for name, rows in tables.items():
-            part.spill.add(name, rows)
-        part.newest_launch_utc = _later(part.newest_launch_utc, _newest(tables["launches"], run.as_of))
+        for checked in validate(((i, raw) for i, raw in batch if i not in skip), parser):
+            part.take(checked, run.as_of)
         progress(f"{part.records} launches")
     return part
 
 
-def _ids_in_order(indexes: list[int], ids: list[str], rejected: list[Rejected]) -> list[tuple[int, str]]:
-    return sorted([*zip(indexes, ids, strict=True), *((r.index, r.id) for r in rejected if r.id)])
+def _ids_in_order(checked: Checked) -> list[tuple[int, str]]:
+    rejected = ((reject.index, reject.id) for reject, _ in checked.rejected if reject.id)
+    return sorted([*zip(checked.indexes, checked.ids, strict=True), *rejected])
+
+
+def _count_some(counts: Counter[str], more: Counter[str]) -> None:
+    """Add to counts of what was odd; of too many different things those that come late are passed over."""
+    for name, times in more.items():
+        if name in counts or len(counts) < _MAX_ODD:
+            counts[name] += times
 
 
 def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupUse]:

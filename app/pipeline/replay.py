@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.model import ArchivedResponse, Manifest, Response
-from ..core.ports import Lake, Parser, Source, Warehouse
+from ..core.ports import Lake, Parser, SetAside, Source, Warehouse
 from ..errors import LakeError
 
 
@@ -32,9 +32,9 @@ class ArchivedSource:
         """The launch records in batches."""
         return self._source.launches(response)
 
-    def parser(self, responses: Mapping[str, Response]) -> Parser:
+    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> Parser:
         """A parser that knows the look-ups."""
-        return self._source.parser(responses)
+        return self._source.parser(responses, set_aside)
 
     def probe(self, now: datetime, spool: Path) -> str:
         """What the API itself says."""

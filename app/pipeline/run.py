@@ -69,9 +69,9 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
-    if candidate.rejected:
+    if candidate.quarantine:
         with telemetry.stage("quarantine") as counts:
-            counts["key"] = lake.quarantine(run, candidate.rejected)
+            counts["key"] = lake.quarantine(run, candidate.quarantine)
     with telemetry.stage("reconcile") as counts:
         if refused := refusals(run, candidate, current, limits):
             raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")

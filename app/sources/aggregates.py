@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..core.fields import InvalidField, as_json_array
 from ..core.model import Checked, Row
+from ..core.validate import shortened
 
 
 class Record(BaseModel):
@@ -19,7 +20,7 @@ class Record(BaseModel):
 def name_unknown_fields(record: Record, checked: Checked, prefix: str = "") -> None:
     """Count the fields that the models do not declare, by their path: links.patch.huge."""
     for name in record.model_extra or ():
-        checked.unknown_fields[prefix + name] += 1
+        checked.unknown_fields[prefix + shortened(name)] += 1
     for name in _fields_of_records(type(record)):
         value = getattr(record, name)
         for part in value if isinstance(value, list) else (value,):
@@ -77,4 +78,4 @@ def _sum(values: list[float]) -> float | None:
     try:
         return fsum(values) if values else None
     except OverflowError:
-        raise InvalidField("payloads", values, "the sum of the masses is no finite number") from None
+        raise InvalidField("payloads", values, "must have masses with a finite sum") from None

@@ -11,9 +11,17 @@ from pydantic_core import from_json
 from ..core.model import Response, UnreadableRecord
 from ..errors import SourceError
 
+MAX_RECORDS = 200_000
+"""The most of one endpoint: their ids are kept in memory. SpaceX has flown some 600 launches."""
+MAX_RECORD_CHARS = 16 << 20  # the longest text that a column holds may be sent as twelve million
+MAX_VALUES = 1_000_000
+"""The most that may be parsed at once, counted by the marks `,` `:` `[` `{`: each costs up to a hundred bytes of memory."""
+MAX_BATCH_BYTES = 4 << 20
 _CHUNK_CHARS = 1 << 20
+_TOO_MUCH = "the answer takes more memory to read than there is"
 _HINT = "what was sent is kept in the raw archive"
 _BOM = b"\xef\xbb\xbf"
+MAX_PAGE_BYTES = 32 << 20
 _LISTS = ("docs", "results")  # what APIs call the list in a page
 _decoder = json.JSONDecoder()
 
@@ -22,25 +30,32 @@ def read_records(response: Response, batch_size: int) -> Iterator[list[tuple[int
     """An endpoint's records in batches, each with its place in the whole answer.
 
     A body is either one JSON array or one page, an object that holds the array (`read_page`). Raises SourceError when it is
-    neither, or no JSON in UTF-8. A record beyond Python's limits comes as `UnreadableRecord`.
+    neither, or no JSON in UTF-8, or beyond the limits above. A record beyond Python's limits comes as `UnreadableRecord`.
     """
     batch: list[tuple[int, Any]] = []
-    for numbered in enumerate(_all_records(response)):
-        batch.append(numbered)
-        if len(batch) == batch_size:
+    batch_bytes = 0
+    for place, (record, size) in enumerate(_all_records(response)):
+        if place == MAX_RECORDS:
+            raise SourceError(f"{response.name}: the answer has more than {MAX_RECORDS} records", hint=_HINT)
+        batch.append((place, record))
+        batch_bytes += size
+        if len(batch) == batch_size or batch_bytes > MAX_BATCH_BYTES:
             yield batch
-            batch = []
+            batch, batch_bytes = [], 0
     if batch:
         yield batch
 
 
-def _all_records(response: Response) -> Iterator[Any]:
+def _all_records(response: Response) -> Iterator[tuple[Any, int]]:
+    """Each record, and about how long its text is."""
     for body in response.bodies:
         try:
-            with body.path.open(encoding="utf-8-sig", newline="") as file:
-                if _is_page(body.path):
-                    yield from read_page(body.path)[1]
-                else:
+            if _is_page(body.path):
+                records = read_page(body.path)[1]
+                size = body.path.stat().st_size // max(1, len(records))
+                yield from ((record, size) for record in records)
+            else:
+                with body.path.open(encoding="utf-8-sig", newline="") as file:
                     yield from _elements(file)
         except UnicodeDecodeError as error:
             message = f"{response.name}: the answer is not UTF-8 text ({error.reason} at byte {error.start})"
@@ -49,18 +64,28 @@ def _all_records(response: Response) -> Iterator[Any]:
             near = error.doc[error.pos : error.pos + 40]
             message = f"{response.name}: the answer is not valid JSON ({error.msg} near {near!r})"
             raise SourceError(message, hint=_HINT) from error
+        except ValueError as error:
+            raise SourceError(f"{response.name}: the answer can't be read: {error}", hint=_HINT) from error
+        except (RecursionError, MemoryError) as error:
+            raise SourceError(f"{response.name}: {_TOO_MUCH}", hint=_HINT) from error
 
 
 def read_page(path: Path) -> tuple[dict[str, Any], list[Any]]:
-    """One page: its fields, and the records in its list. Raises ValueError when it is no object, or has no such list.
+    """One page: its fields, and the records in its list. Raises ValueError when it is none, or too large.
 
     A record beyond Python's limits comes as `UnreadableRecord` here too.
     """
+    if path.stat().st_size > MAX_PAGE_BYTES:
+        raise ValueError(f"the page has more than {MAX_PAGE_BYTES >> 20} MiB")
     body = path.read_bytes()
+    _check_values(sum(map(body.count, (b",", b":", b"[", b"{"))))
     try:
-        page = from_json(body.removeprefix(_BOM))  # the same values as Python's own parser, in half the time
-    except ValueError:
-        page = _careful_page(body.decode("utf-8-sig"))  # tells what is wrong and where, or sets one record aside
+        try:
+            page = from_json(body.removeprefix(_BOM))  # the same values as Python's own parser, in half the time
+        except ValueError:
+            page = _careful_page(body.decode("utf-8-sig"))  # names what is wrong and where, or sets one record aside
+    except (RecursionError, MemoryError):
+        raise ValueError(_TOO_MUCH) from None
     for name in _LISTS:
         if isinstance(page, dict) and isinstance(page.get(name), list):
             return page, page[name]
@@ -110,7 +135,12 @@ def _is_page(path: Path) -> bool:
         return file.read(64).removeprefix(_BOM).lstrip().startswith(b"{")
 
 
-def _elements(file: TextIO) -> Iterator[Any]:
+def _check_values(count: int) -> None:
+    if count > MAX_VALUES:
+        raise ValueError(f"it has more than {MAX_VALUES} values, or a record of so many")
+
+
+def _elements(file: TextIO) -> Iterator[tuple[Any, int]]:
     text, at, opener, ended = "", 0, "[", False
     while True:
         try:
@@ -121,19 +151,28 @@ def _elements(file: TextIO) -> Iterator[Any]:
                 raise
             whole = False
         if not whole:
-            chunk = file.read(max(_CHUNK_CHARS, len(text) - at))  # doubling keeps one huge element linear
+            chunk = file.read(max(_CHUNK_CHARS, min(len(text) - at, _MOST_MORE_CHARS)))  # few readings of one huge element
             ended = not chunk
             text, at = text[at:] + chunk, 0
+            if len(text) > MAX_RECORD_CHARS + _CHUNK_CHARS:
+                raise ValueError(f"a record has more than {MAX_RECORD_CHARS >> 20} Mi characters")
+            if len(text) > _FEW_CHARS:
+                _check_values(sum(map(text.count, ",:[{")))
             continue
-        at, opener = end, ","
+        size, at, opener = end - at, end, ","
         if value is _END:
             break
-        yield value
-    if (text[at:] + file.read()).strip():
+        yield value, size
+    rest = text[at:] + file.read(_CHUNK_CHARS)
+    while rest.isspace():
+        rest = file.read(_CHUNK_CHARS)
+    if rest:
         raise json.JSONDecodeError("text after the list", text, at)
 
 
 _END = object()
+_MOST_MORE_CHARS = 4 << 20
+_FEW_CHARS = 2 << 20  # few enough to hold whatever they come to
 _AFTER = (",", "]", " ", "\n", "\r", "\t")
 _space = re.compile(r"[ \n\r\t]*")
 

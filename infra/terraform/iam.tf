@@ -36,8 +36,8 @@ data "aws_iam_policy_document" "task" {
   }
 
   statement {
-    sid       = "ReadManifests"
-    actions   = ["s3:GetObject"]
+    sid       = "ReadManifests" # an earlier version where the newest is not what the pointer names
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
     resources = ["${aws_s3_bucket.lake.arn}/${local.manifest_prefix}*"]
   }
 

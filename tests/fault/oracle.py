@@ -88,13 +88,16 @@ def anything(value: Any) -> Any:
 
 
 def reference(value: Any) -> Any:
-    return value if isinstance(value, dict) else key(value)
+    """An id or an object; null names nothing, and so does an object that has nothing."""
+    return value if value is None or isinstance(value, dict) else key(value)
 
 
 def each(check: Check) -> Check:
+    """A list of at most a thousand; null is an element of which nothing is known."""
+
     def check_all(value: Any) -> Any:
-        _require(isinstance(value, list))
-        return [check(item) for item in value]
+        _require(isinstance(value, list) and len(value) <= 1000)
+        return [None if item is None else check(item) for item in value]
 
     return check_all
 
@@ -127,11 +130,11 @@ _DRAGON = record(
     }
 )
 LOOKUPS: dict[str, Check] = {
-    "rockets": record({"id": key, "name": label}, "id"),
-    "launchpads": record({"id": key, **_TEXTS, "timezone": label, "latitude": real, "longitude": real}, "id"),
-    "landpads": record({"id": key, **_TEXTS}, "id"),
-    "cores": record({"id": key, "serial": label, "block": integer}, "id"),
-    "crew": record({"id": key, "name": label}, "id"),
+    "rockets": record({"id": key, "name": label}),
+    "launchpads": record({"id": key, **_TEXTS, "timezone": label, "latitude": real, "longitude": real}),
+    "landpads": record({"id": key, **_TEXTS}),
+    "cores": record({"id": key, "serial": label, "block": integer}),
+    "crew": record({"id": key, "name": label}),
     "payloads": record(
         {
             "id": key,
@@ -142,8 +145,7 @@ LOOKUPS: dict[str, Check] = {
             "norad_ids": each(integer),
             "epoch": moment,
             "dragon": _DRAGON,
-        },
-        "id",
+        }
     ),
 }
 _CORE_USE = record(
@@ -164,6 +166,7 @@ _LINKS = record(
     }
 )
 _FAIRINGS = record({**dict.fromkeys(("reused", "recovery_attempt", "recovered"), flag), "ships": each(reference)})
+_FAILURE = record({"time": integer, "altitude": real, "reason": prose})
 _LAUNCH = record(
     {
         "id": key,
@@ -176,7 +179,7 @@ _LAUNCH = record(
         **dict.fromkeys(("rocket", "launchpad"), reference),
         **dict.fromkeys(("payloads", "crew", "ships", "capsules"), each(reference)),
         "cores": each(_CORE_USE),
-        "failures": each(record({"time": integer, "altitude": real, "reason": prose})),
+        "failures": each(_FAILURE),
         "fairings": _FAIRINGS,
         "links": _LINKS,
         "details": prose,
@@ -184,7 +187,7 @@ _LAUNCH = record(
     "id",
     "date_utc",
 )
-_CREW_USE = record({"crew": reference, "role": label}, "crew")
+_CREW_USE = record({"crew": reference, "role": label})
 
 
 def readable_id(raw: Any) -> str | None:
@@ -202,6 +205,7 @@ class Oracle:
             for raw in records:
                 try:
                     found = LOOKUPS[kind](raw)
+                    _require(found["id"] is not None)
                     self.known[kind][found["id"]] = found
                 except UnsoundError:
                     if name := readable_id(raw):
@@ -226,7 +230,8 @@ class Oracle:
         sent = _LAUNCH(raw)
         who = {"launch_id": sent["id"], "launch_year": sent["date_utc"].year}
         cores, payloads, crew = [], [], []
-        for i, use in enumerate(sent["cores"] or ()):
+        for i, one in enumerate(sent["cores"] or ()):
+            use = one or _CORE_USE({})
             core_id, core = self.resolve("cores", use["core"])
             pad_id, pad = self.resolve("landpads", use["landpad"])
             plain_facts = ("gridfins", "legs", "reused", "landing_attempt", "landing_success", "landing_type")
@@ -258,12 +263,12 @@ class Oracle:
                 }
             )
         for i, ref in enumerate(sent["crew"] or ()):
-            use = _CREW_USE(ref) if isinstance(ref, dict) and "crew" in ref else {"crew": ref, "role": None}
+            use = _CREW_USE(ref) if isinstance(ref, dict) and ref.keys() & {"crew", "role"} else {"crew": ref, "role": None}
             crew_id, person = self.resolve("crew", use["crew"])
             crew.append({**who, "position": i, "crew_id": crew_id, "name": person.get("name"), "role": use["role"]})
         failures = [
             {**who, "position": i, "time_s": f["time"], "altitude_km": f["altitude"], "reason": f["reason"]}
-            for i, f in enumerate(sent["failures"] or ())
+            for i, f in enumerate(one or _FAILURE({}) for one in sent["failures"] or ())
         ]
         launch = who | self.facts(raw, sent, cores, payloads)
         return {
@@ -312,7 +317,7 @@ class Oracle:
             "landing_attempt_count": true("landing_attempt"),
             "landing_success_count": true("landing_success"),
             "crew_count": None if sent["crew"] is None else len(sent["crew"]),
-            "has_fairings": int(sent["fairings"] is not None) if "fairings" in raw else None,
+            "has_fairings": None if raw.get("fairings", {}) == {} else int(raw["fairings"] is not None),
             **{f"fairings_{name}": fairings.get(name) for name in ("reused", "recovery_attempt", "recovered")},
             "fairings_ship_ids": ids(fairings.get("ships")),
             "ship_ids": ids(sent["ships"]),
@@ -338,7 +343,9 @@ class Oracle:
 
 
 def id_of(ref: Any) -> str | None:
-    return key(ref.get("id")) if isinstance(ref, dict) else ref
+    if isinstance(ref, dict):
+        return None if ref.get("id") is None else str(key(ref["id"]))
+    return ref
 
 
 def ids(refs: list[Any] | None) -> str | None:
@@ -348,6 +355,6 @@ def ids(refs: list[Any] | None) -> str | None:
 def array(values: list[Any] | None) -> str | None:
     if values is None:
         return None
-    found = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    found = json.dumps([value for value in values if value is not None], ensure_ascii=False, separators=(",", ":"))
     _require(len(found) <= 16_000)
     return found

@@ -47,6 +47,7 @@ HUGE = st.sampled_from(
     [
         *(2**63, -(2**63) - 1, 10**30, 1e308, -1e308, 5e-324, -0.0, 2.0**53, 1e16, 0.1, 1e-5, 123456789.5),
         *("x" * 512, "x" * 513, "x" * 16_001, "\0", "\ud800", "a\tb\\N\n", "\U0001f680" * 500, {"id": "few-1"}, [[[[[]]]]]),
+        *({}, [None], [{}], {"id": None}, {"crew": None, "role": "Pilot"}, [{"crew": None}], {"name": "without an id"}),
     ]
 )
 FACTS = {
@@ -127,7 +128,7 @@ def test_every_record_is_in_both_stores_or_in_quarantine(mysql: Login, aws: AwsE
         assert all(r["error"] for r in set_aside)
         for r in set_aside:
             if r["endpoint"] == "launches" and r["index"] not in beyond:
-                assert repr(r["raw"]) == repr(json.loads(json.dumps(records[r["index"]])))
+                assert repr(r["raw"]) == repr(json.loads(json.dumps(records[r["index"]]), parse_constant=str))
         for table in KEYS.keys() - {HISTORY}:  # a first run has none
             stored = {}
             for row in world.in_mysql(table):
@@ -147,4 +148,4 @@ def _examples() -> list[Any]:
 
 def _quarantined(world: World) -> list[Any]:
     (key,) = world.keys("quarantine/")
-    return [json.loads(line) for line in gzip.decompress(world.object(key)).splitlines()]
+    return [json.loads(line, parse_constant=pytest.fail) for line in gzip.decompress(world.object(key)).split(b"\n") if line]

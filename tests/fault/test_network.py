@@ -50,7 +50,9 @@ S3 = [
     Case("throttled", Trouble(answer=http("503 Slow Down", "SlowDown")), ("s3://", "SlowDown", "throttled")),
     Case("too many", Trouble(answer=http("429 Too Many Requests", "TooManyRequests")), ("s3://", "TooManyRequests")),
     Case("other region", Trouble(answer=http("301 Moved Permanently", "PermanentRedirect")), ("s3://", "another region")),
-    Case("named region", Trouble(answer=http(f"301 Moved{REGION}", "PermanentRedirect")), ("s3://", "another region")),
+    Case("named region", Trouble(answer=http(f"301 Moved{REGION}", "PermanentRedirect")), ("s3://", "set it to eu-west-1")),
+    Case("expired", Trouble(answer=http("400 Bad Request", "ExpiredToken")), ("s3://", "ExpiredToken", "log in again")),
+    Case("no bucket", Trouble(answer=http("404 Not Found", "NoSuchBucket")), ("s3://", "S3_BUCKET names no bucket")),
     Case("denied", Trouble(answer=http("403 Forbidden", "AccessDenied")), ("s3://", "AccessDenied", "grant this action")),
     Case("denied at a put", Trouble(PUT, answer=http("403 Forbidden", "AccessDenied")), ("PutObject", "/year=")),
     Case("throttled at a put", Trouble(PUT, answer=http("503 Slow Down", "SlowDown")), ("PutObject", "/year=")),
@@ -208,3 +210,4 @@ def test_no_credentials(mysql: Login, aws: AwsEndpoint, tmp_path: Path) -> None:
         assert world.run_forked(**nobody) == 5
         assert time.monotonic() - started < 10
         assert "no AWS credentials" in world.last_line
+        assert "AWS_PROFILE" in world.last_line

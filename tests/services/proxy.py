@@ -29,11 +29,22 @@ class Trouble:
     file: bytes = b""  # MySQL: the answer is a request for this file; what then comes is kept in `taken`
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What some requests are answered in the server's place."""
+
+    pattern: re.Pattern[bytes]
+    answer: bytes
+    times: int
+    meanwhile: Callable[[], object]
+
+
 class Proxy:
     """A port in front of a server.
 
-    `lose(pattern)`: the request is handed on, the server does it, and whoever asked is cut off instead of answered. To read
-    what passes, `mysql` tells clients that the server has no TLS; `tls` makes the proxy speak TLS to them itself.
+    `lose(pattern)`: the request is handed on, the server does it, and whoever asked is cut off instead of answered.
+    `answer(pattern, …)`: the request never reaches the server, and is answered here.
+    To read what passes, `mysql` tells clients that the server has no TLS; `tls` makes the proxy speak TLS to them itself.
     """
 
     def __init__(
@@ -48,6 +59,8 @@ class Proxy:
         self._losing: re.Pattern[bytes] | None = None
         self._left = 0
         self.lost = 0
+        self._answering: _Answer | None = None
+        self.answered = 0
         self.taken = b""
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -79,6 +92,10 @@ class Proxy:
     def lose(self, pattern: bytes, times: int = 1) -> None:
         """Let so many requests that match have their effect, and cut the connection instead of handing back the answer."""
         self._losing, self._left, self.lost = re.compile(pattern, re.DOTALL), times, 0
+
+    def answer(self, pattern: bytes, answer: bytes, times: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Answer so many requests that match in the server's place, once what happens meanwhile has happened."""
+        self._answering, self.answered = _Answer(re.compile(pattern, re.DOTALL), answer, times, meanwhile), 0
 
     @property
     def failing(self) -> bool:
@@ -122,6 +139,16 @@ class Proxy:
             self._begun = True
         return trouble if self._begun else None
 
+    def _answer_to(self, request: bytes) -> bytes:
+        """What this request is answered in the server's place; empty: it is handed on."""
+        one = self._answering
+        with self._lock:
+            if one is None or self.answered >= one.times or not one.pattern.search(request):
+                return b""
+            self.answered += 1
+        one.meanwhile()
+        return one.answer
+
     def _takes(self, request: bytes) -> bool:
         """Whether the answer to this request is to be lost."""
         with self._lock:
@@ -163,6 +190,9 @@ class _Connection:
             return self._ask_for(trouble.file, data)
         if trouble and trouble.answer:
             self._client.sendall(trouble.answer)
+            return False
+        if answer := self._proxy._answer_to(data):
+            self._client.sendall(answer)
             return False
         if self._proxy._takes(data):
             self._cut.set()

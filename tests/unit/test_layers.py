@@ -17,7 +17,19 @@ ALLOWED = {
     "commands": {"core", "telemetry", "lake", "mysql", "sources", "pipeline", "report"},
 }
 PURE_LIBRARIES = {
-    *("collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "itertools", "json"),
+    *(
+        "collections",
+        "concurrent",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "functools",
+        "hashlib",
+        "itertools",
+        "json",
+    ),
     *("math", "operator", "pathlib", "re", "typing", "pyarrow", "pydantic", "pydantic_core", "pandas"),
 }
 
@@ -48,6 +60,15 @@ def test_the_core_touches_nothing() -> None:
         for name in _imports(file):
             assert name.startswith("app.core") or name.split(".")[0] in PURE_LIBRARIES, (file, name)
         assert not re.search(r"\bopen\(|datetime\.now|\.read_text|\.write_", file.read_text()), file
+
+
+def test_keys_and_run_ids_are_written_and_parsed_in_one_place() -> None:
+    """And that place computes only, as the core does."""
+    layout = APP / "lake" / "layout.py"
+    for name in _imports(layout):
+        assert name.startswith("app.core") or name in PURE_LIBRARIES, name
+    for file in set(APP.rglob("*.py")) - {layout}:
+        assert not re.search(r"manifests/run|quarantine/run|raw/source|year=\{|%Y%m%dT", file.read_text()), file
 
 
 def test_inside_the_package_imports_are_relative() -> None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from ...core.fields import newest_past, parse_utc
 from ...core.model import ArchivedResponse, Body, Response, Watermark
-from ...errors import SourceError
+from ...core.ports import SetAside
+from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient, Timeouts
 from ..json_reader import read_page, read_records
@@ -59,7 +60,7 @@ class LaunchLibrarySource:
         warn: Callable[[str], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        # Another provider's launches are another source: the gate shall not let them replace these unasked.
+        # Another provider's launches are another source: the gate must not let them replace these unasked.
         self.name = "launch_library" if provider_id == SPACEX else f"launch_library-{provider_id}"
         self.url = url
         self._client = client
@@ -73,13 +74,13 @@ class LaunchLibrarySource:
     def extract(self, previous: Mapping[str, ArchivedResponse], spool: Path) -> Iterator[Response]:
         """The launches: all of them when the budget allows it, else what changed since `previous`. Raises SourceError."""
         before = previous.get("launches")
-        yield settled(self._launches_url, lambda: self._read(before, spool))
+        yield settled(self._launches_url, lambda ids: self._read(before, spool, ids))
 
     def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
         return read_records(response, BATCH_SIZE)
 
-    def parser(self, responses: Mapping[str, Response]) -> LaunchLibraryParser:  # noqa: ARG002  # there are no look-ups to learn
+    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> LaunchLibraryParser:  # noqa: ARG002  # no look-ups
         """A parser; the records bring their look-ups along."""
         return LaunchLibraryParser(self.name, self._provider_id)
 
@@ -88,58 +89,83 @@ class LaunchLibrarySource:
         budget = self._budget(spool)
         query = {"lsp__id": self._provider_id, "mode": "list", "ordering": "-net", "limit": PAGE_SIZE}
         url = f"{self._launches_url}?{urlencode(query)}"
-        _, page, records = self._page(url, spool / "probe")
+        _, page, records = self._page(url, spool / "probe", budget)
         dated = ((record.get("net"), record.get("name")) for record in records if isinstance(record, dict))
         return f"{self._launches_url}: {page.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
 
-    def _read(self, before: ArchivedResponse | None, spool: Path) -> Response:
+    def _read(self, before: ArchivedResponse | None, spool: Path, last_ids: frozenset[str] | None) -> Response:
         """One reading, planned within what the budget leaves at this moment."""
         budget = self._budget(spool)
         watermark = before.watermark if before else None
         if before is None or watermark is None:
-            return self._everything(None, budget, spool)
+            return self._everything(None, budget, spool, last_ids)
         due = self._clock() - watermark.full_at >= self._full_every
-        needed = _pages(watermark.total) + 1  # the list may have grown
-        if due or needed <= budget.left:
-            return self._everything(None if due else before, budget, spool)
-        why = f"everything may take {needed} requests and {budget.told}"
-        self._warn(f"only what changed since {_text(watermark.changed_at - OVERLAP)} is read: {why}")
-        return self._changes(before, watermark, budget, spool)
+        needed = _pages(watermark.total) + (0 if due else 1)  # the list may have grown; when it is due, that is worth a try
+        why = f"everything may take {needed} requests"
+        if needed <= budget.left:
+            try:
+                return self._everything(None if due else before, budget, spool, last_ids)
+            except _OverBudget as error:
+                if budget.left < 1:
+                    raise
+                why = error.why
+        self._warn(f"only what changed since {_text(watermark.changed_at - OVERLAP)} is read: {why} and {budget.remaining}")
+        if due:
+            setting = f"FULL_SNAPSHOT_DAYS {self._full_every.days}"
+            self._warn(f"everything was last read on {watermark.full_at:%Y-%m-%d}, over {setting}: launches that are gone stay")
+        return self._changes(before, watermark, budget, spool, last_ids)
 
-    def _everything(self, before: ArchivedResponse | None, budget: "_Budget", spool: Path) -> Response:
+    def _everything(
+        self, before: ArchivedResponse | None, budget: "_Budget", spool: Path, last_ids: frozenset[str] | None
+    ) -> Response:
         started_at = self._clock()
-        pages, changes = self._list({}, budget, spool)
+        pages, changes = self._list({}, budget, spool, last_ids)
         watermark = Watermark(full_at=started_at, total=pages.received, changed_at=_EVER, recent={})
-        response = Response.answered("launches", None, pages.close(), before)
+        response = Response.answered("launches", None, self._close(pages), before)
         return replace(response, watermark=_advanced(watermark, changes))
 
-    def _changes(self, before: ArchivedResponse, watermark: Watermark, budget: "_Budget", spool: Path) -> Response:
-        pages, changes = self._list({"last_updated__gte": _text(watermark.changed_at - OVERLAP)}, budget, spool)
-        bodies = pages.close()
+    def _changes(
+        self,
+        before: ArchivedResponse,
+        watermark: Watermark,
+        budget: "_Budget",
+        spool: Path,
+        last_ids: frozenset[str] | None,
+    ) -> Response:
+        filters = {"last_updated__gte": _text(watermark.changed_at - OVERLAP)}
+        pages, changes = self._list(filters, budget, spool, last_ids)
+        bodies = self._close(pages)
         if len(changes) == pages.received and watermark.recent.items() >= dict(changes).items():  # nothing but the overlap
             return Response("launches", None, (), archived=before)
         return Response("launches", None, bodies, base=before, watermark=_advanced(watermark, changes))
 
-    def _list(self, filters: dict[str, str], budget: "_Budget", spool: Path) -> tuple[Pages, list["_Change"]]:
+    def _close(self, pages: Pages) -> tuple[Body, ...]:
+        bodies = pages.close()
+        if pages.twice:
+            self._warn(f"{len(pages.twice)} launches came twice, the last counts: {some(sorted(pages.twice))}")
+        return bodies
+
+    def _list(
+        self, filters: dict[str, str], budget: "_Budget", spool: Path, last_ids: frozenset[str] | None
+    ) -> tuple[Pages, list["_Change"]]:
         """All pages of one list, checked, and when each record changed. Raises Shifted and SourceError."""
-        pages = Pages()
+        pages = Pages(last_ids)
         changes: list[_Change] = []
         while True:
             # Sorted by id: no ties, and a launch that changes shifts no other.
             query = {"lsp__id": self._provider_id, "mode": "detailed", "ordering": "id", **filters}
             url = f"{self._launches_url}?{urlencode({**query, 'limit': PAGE_SIZE, 'offset': pages.received})}"
-            body, page, records = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json")
+            body, page, records = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json", budget)
             pages.add(body, records, page.get("count"))
             changes += [change for record in records if (change := _change(record))]
-            if len(pages.bodies) == 1 and isinstance(pages.total, int) and _pages(pages.total) > budget.left:
-                raise budget.spent(f"{pages.total} launches take {_pages(pages.total)} requests", used=1)
             if page.get("next") is None:
                 return pages, changes
             if not records:
                 raise Shifted(f"page {len(pages.bodies)} is empty but more should follow")
+            _check_budget(pages, len(records), budget)
 
-    def _page(self, url: str, to: Path) -> tuple[Body, dict[str, Any], list[Any]]:
-        answer = self._client.fetch(url, to, opening=b"{")
+    def _page(self, url: str, to: Path, budget: "_Budget") -> tuple[Body, dict[str, Any], list[Any]]:
+        answer = self._client.fetch(url, to, opening=b"{", spend=budget.spend)
         assert answer.body  # fetched without limit or ETag
         try:
             return answer.body, *read_page(to)
@@ -147,7 +173,7 @@ class LaunchLibrarySource:
             raise SourceError(f"{url}: the page can't be read: {error}") from error
 
     def _budget(self, spool: Path) -> "_Budget":
-        """What the API says is left; asking costs nothing. Raises SourceError when nothing is, or it can't be told."""
+        """What the API says is left; asking costs nothing. Raises SourceError when nothing is, or the answer can't be read."""
         to = spool / "throttle"
         self._client.fetch(self._throttle_url, to, opening=b"{")
         try:
@@ -159,7 +185,7 @@ class LaunchLibrarySource:
         finally:
             to.unlink(missing_ok=True)
         if budget.left < 1:
-            raise budget.spent("nothing can be read")
+            raise _OverBudget("nothing can be read", budget)
         return budget
 
 
@@ -170,27 +196,47 @@ class _Throttle(BaseModel):
     next_use_secs: float
 
 
-@dataclass(frozen=True)
+class _OverBudget(SourceError):
+    """What is to be read takes more requests than are left."""
+
+    def __init__(self, why: str, budget: "_Budget") -> None:
+        free = f"the next is free in {budget.next_s:.0f} s, " if budget.left <= 0 else ""
+        when = f"{free}all are in {budget.period_s} s at the latest"
+        super().__init__(f"{why} and {budget.remaining}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
+        self.why = why
+
+
+@dataclass
 class _Budget:
+    """How many requests may still be made; each one that is made is taken off, retries too."""
+
     left: int
     limit: int
     period_s: int
     next_s: float
 
     @classmethod
-    def of(cls, told: _Throttle) -> "_Budget":
-        left = max(0, told.your_request_limit - told.current_use)
-        return cls(left, told.your_request_limit, told.limit_frequency_secs, told.next_use_secs)
+    def of(cls, answer: _Throttle) -> "_Budget":
+        left = max(0, answer.your_request_limit - answer.current_use)
+        return cls(left, answer.your_request_limit, answer.limit_frequency_secs, answer.next_use_secs)
 
     @property
-    def told(self) -> str:
+    def remaining(self) -> str:
         return f"{self.left} of {self.limit} in {self.period_s} s are left"
 
-    def spent(self, why: str, used: int = 0) -> SourceError:
-        """What is left does not do; nobody sleeps that long in a paid task."""
-        free = f"the next is free in {self.next_s:.0f} s, " if self.left <= used else ""
-        when = f"{free}all are in {self.period_s} s at the latest"
-        return SourceError(f"{why} and {self.told}", hint=f"{when}; a token raises the limit (LAUNCH_LIBRARY_TOKEN)")
+    def spend(self) -> None:
+        """Take off a request that is about to be made. Raises _OverBudget: the next may be free in an hour."""
+        if self.left < 1:
+            raise _OverBudget("another request is needed", self)
+        self.left -= 1
+
+
+def _check_budget(pages: Pages, length: int, budget: _Budget) -> None:
+    """Whether the rest of a list can be read, by the length of its last page: it may be shorter than was asked for."""
+    if isinstance(pages.total, int):
+        rest = -(-(pages.total - pages.received) // length)
+        if rest > budget.left:
+            raise _OverBudget(f"{pages.total} launches take {len(pages.bodies) + rest} requests", budget)
 
 
 _Change = tuple[str, datetime]

@@ -1,17 +1,16 @@
 """The records of Launch Library 2.3.0 as pydantic models.
 
 Facts come from its documentation and from recorded answers. Of its three modes `detailed` has everything below; `normal` lacks
-boosters, payloads, crew and links, whose columns are then null. Ids of everything but launches are numbers.
+boosters, payloads, crew and links, whose columns are then null. Ids of everything but launches are numbers, and
+may be missing, as any other part may: what names nothing is null.
 """
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from ...core.fields import Flag, Integer, Key, Label, NumberKey, Prose, Real, Text, Time
+from ...core.fields import MAX_PARTS, Flag, Integer, Key, Label, NumberKey, Parts, Prose, Real, Text, Time
 from ..aggregates import Record
-
-_MOST_ALIKE = 1000  # payloads of one kind on one launch
 
 
 class Part(BaseModel):
@@ -19,7 +18,7 @@ class Part(BaseModel):
 
 
 class Kind(Part):
-    id: Integer
+    id: Integer | None = None
 
 
 class Named(Part):
@@ -27,15 +26,15 @@ class Named(Part):
 
 
 class Agency(Named):
-    country: list[Named] | None = None
+    country: Parts[Named] | None = None
 
 
 class Configuration(Named):
-    id: NumberKey
+    id: NumberKey | None = None
 
 
 class Launcher(Part):
-    id: NumberKey
+    id: NumberKey | None = None
     serial_number: Label | None = None
     is_placeholder: Flag | None = None
 
@@ -45,7 +44,7 @@ class Location(Named):
 
 
 class LandingLocation(Named):
-    id: NumberKey
+    id: NumberKey | None = None
     abbrev: Label | None = None
     location: Location | None = None
 
@@ -78,7 +77,7 @@ class LauncherStage(Record):
 
 
 class Payload(Named):
-    id: NumberKey
+    id: NumberKey | None = None
     type: Named | None = None
     manufacturer: Agency | None = None
     operator: Agency | None = None
@@ -90,7 +89,7 @@ class PayloadFlight(Record):
     id: Any = None
     url: Any = None
     destination: Any = None
-    amount: Annotated[int, Field(strict=True, ge=0, le=_MOST_ALIKE)] | None = None
+    amount: Annotated[int, Field(strict=True, ge=0, le=MAX_PARTS)] | None = None
     payload: Payload | None = None
     landing: Any = None
     docking_events: Any = None
@@ -101,7 +100,7 @@ class Role(Part):
 
 
 class Astronaut(Named):
-    id: NumberKey
+    id: NumberKey | None = None
 
 
 class CrewMember(Record):
@@ -111,7 +110,7 @@ class CrewMember(Record):
 
 
 class Spacecraft(Part):
-    id: NumberKey
+    id: NumberKey | None = None
     is_placeholder: Flag | None = None
 
 
@@ -125,7 +124,7 @@ class SpacecraftStage(Record):
     landing: Any = None
     duration: Any = None
     turn_around_time: Any = None
-    launch_crew: list[CrewMember] | None = None
+    launch_crew: Parts[CrewMember] | None = None
     onboard_crew: Any = None
     landing_crew: Any = None
     docking_events: Any = None
@@ -134,9 +133,9 @@ class SpacecraftStage(Record):
 class Rocket(Record):
     id: Any = None
     configuration: Configuration | None = None
-    launcher_stage: list[LauncherStage] | None = None
-    spacecraft_stage: list[SpacecraftStage] | None = None
-    payloads: list[PayloadFlight] | None = None
+    launcher_stage: Parts[LauncherStage] | None = None
+    spacecraft_stage: Parts[SpacecraftStage] | None = None
+    payloads: Parts[PayloadFlight] | None = None
 
 
 class Orbit(Part):
@@ -157,12 +156,12 @@ class Mission(Record):
     image: Any = None
     orbit: Orbit | None = None
     agencies: Any = None
-    info_urls: list[Link] | None = None
-    vid_urls: list[Link] | None = None
+    info_urls: Parts[Link] | None = None
+    vid_urls: Parts[Link] | None = None
 
 
 class Pad(Named):
-    id: NumberKey
+    id: NumberKey | None = None
     latitude: Real | None = None
     longitude: Real | None = None
     location: Location | None = None
@@ -207,8 +206,8 @@ class Launch(Record):
     agency_launch_attempt_count_year: Any = None
     flightclub_url: Any = None
     updates: Any = None
-    info_urls: list[Link] | None = None
-    vid_urls: list[Link] | None = None
+    info_urls: Parts[Link] | None = None
+    vid_urls: Parts[Link] | None = None
     timeline: Any = None
     pad_turnaround: Any = None
-    mission_patches: list[Patch] | None = None
+    mission_patches: Parts[Patch] | None = None

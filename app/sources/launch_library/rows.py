@@ -1,13 +1,17 @@
 """How Launch Library 2.3.0's records become canonical rows."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from ...core.fields import InvalidField, as_json_array
-from ...core.model import Checked, Rejected, Row, Rows, UnreadableRecord
+from pydantic import BaseModel
+
+from ...core.fields import MAX_PARTS, InvalidField, as_json_array
+from ...core.model import Checked, Row, Rows, UnreadableRecord
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
 from .models import (
     Agency,
+    CrewMember,
     Kind,
     Landing,
     Launch,
@@ -62,7 +66,6 @@ class LaunchLibraryParser:
     """Turns launch records into rows; each record brings its own look-ups along."""
 
     def __init__(self, source: str, provider_id: int) -> None:
-        self.rejected: list[Rejected] = []
         self._source = source
         self._provider_id = provider_id
 
@@ -72,8 +75,10 @@ class LaunchLibraryParser:
             raise InvalidField("", raw.text, raw.reason)
         launch = Launch.model_validate(raw)
         provider = launch.launch_service_provider.id if launch.launch_service_provider else None
-        if provider != self._provider_id:  # the API passes over filters that it does not know
-            raise InvalidField("launch_service_provider.id", provider, f"launches of provider {self._provider_id} were asked for")
+        if provider is None:
+            checked.notes[f"launch_service_provider is missing; {self._provider_id} was asked for and is believed"] += 1
+        elif provider != self._provider_id:  # the API passes over filters that it does not know
+            raise InvalidField("launch_service_provider.id", provider, f"must be {self._provider_id}, which was asked for")
         rocket = launch.rocket or Rocket()
         cores = _cores(launch.id, rocket.launcher_stage)
         payloads = _payloads(launch.id, rocket.payloads, _orbit(launch))
@@ -97,9 +102,9 @@ class LaunchLibraryParser:
         configuration, pad = rocket.configuration, launch.pad
         location = pad.location if pad else None
         mission = launch.mission or Mission()
-        webcast = _webcast([*(launch.vid_urls or ()), *(mission.vid_urls or ())])
-        pages = [link.url for link in (*(launch.info_urls or ()), *(mission.info_urls or ())) if link.url]
-        patches = [patch.image_url for patch in launch.mission_patches or () if patch.image_url]
+        webcast = _webcast(_links(launch.vid_urls, mission.vid_urls))
+        pages = [link.url for link in _links(launch.info_urls, mission.info_urls) if link.url]
+        patches = [patch.image_url for patch in launch.mission_patches or () if patch and patch.image_url]
         return {
             "launch_id": launch.id,
             "source": self._source,
@@ -133,7 +138,7 @@ class LaunchLibraryParser:
 
 def _known(names: dict[int, str], kind: Kind | None, field: str, instead: str, checked: Checked) -> str | None:
     """Our name for what an id means; an id that is not known is noted and never guessed at."""
-    if kind is None:
+    if kind is None or kind.id is None:
         return None
     if kind.id not in names:
         checked.notes[f"{field} id {kind.id} is not known and left {instead}"] += 1
@@ -152,9 +157,13 @@ def _orbit(launch: Launch) -> str | None:
 
 
 def _orbits(launch: Launch) -> str | None:
-    """The mission's orbit, told whether or not payloads are listed."""
+    """The mission's orbit, which is known whether or not payloads are listed."""
     orbit = _orbit(launch)
-    return None if launch.mission is None else as_json_array("mission.orbit", [] if orbit is None else [orbit])
+    return as_json_array("mission.orbit", [orbit]) if _names_something(launch.mission) else None
+
+
+def _links(*lists: list[Link | None] | None) -> list[Link]:
+    return [link for links in lists for link in links or () if link]
 
 
 def _webcast(links: list[Link]) -> str | None:
@@ -163,8 +172,8 @@ def _webcast(links: list[Link]) -> str | None:
     return next(iter([*official, *(link.url for link in links if link.url)]), None)
 
 
-def _cores(launch_id: str, stages: list[LauncherStage] | None) -> list[Row] | None:
-    return None if stages is None else [_core(launch_id, i, stage) for i, stage in enumerate(stages)]
+def _cores(launch_id: str, stages: list[LauncherStage | None] | None) -> list[Row] | None:
+    return None if stages is None else [_core(launch_id, i, stage or LauncherStage()) for i, stage in enumerate(stages)]
 
 
 def _core(launch_id: str, position: int, stage: LauncherStage) -> Row:
@@ -189,11 +198,14 @@ def _core(launch_id: str, position: int, stage: LauncherStage) -> Row:
     }
 
 
-def _payloads(launch_id: str, flights: list[PayloadFlight] | None, orbit: str | None) -> list[Row] | None:
+def _payloads(launch_id: str, sent: list[PayloadFlight | None] | None, orbit: str | None) -> list[Row] | None:
     """One row for each payload: a flight of four alike is four payloads, each with the mass of one."""
-    if flights is None:
+    if sent is None:
         return None
+    flights = [flight or PayloadFlight() for flight in sent]
     amounts = [1 if flight.amount is None else flight.amount for flight in flights]
+    if sum(amounts) > MAX_PARTS:
+        raise InvalidField("rocket.payloads", sum(amounts), f"must be at most {MAX_PARTS} payloads")
     places = [place for place, amount in enumerate(amounts) for _ in range(amount)]
     return [
         _payload(launch_id, position, f"rocket.payloads[{place}].payload", flights[place].payload, orbit)
@@ -210,29 +222,35 @@ def _payload(launch_id: str, position: int, path: str, payload: Payload | None, 
         "payload_id": payload.id if payload else None,
         "name": payload.name if payload else None,
         "type": kind.name if kind else None,
-        "customers": _names(f"{path}.operator", [operator] if operator else None),
+        "customers": _names(f"{path}.operator", [operator] if _names_something(operator) else None),
         "nationalities": _names(f"{path}.operator.country", countries),
-        "manufacturers": _names(f"{path}.manufacturer", [maker] if maker else None),
+        "manufacturers": _names(f"{path}.manufacturer", [maker] if _names_something(maker) else None),
         "mass_kg": payload.mass if payload else None,
         "orbit": orbit,
     }
 
 
-def _names(path: str, things: list[Agency] | list[Named] | None) -> str | None:
-    return as_json_array(path, None if things is None else [thing.name for thing in things if thing.name is not None])
+def _names_something(part: BaseModel | None) -> bool:
+    return part is not None and bool(part.model_fields_set)
 
 
-def _capsules(stages: list[SpacecraftStage] | None) -> str | None:
+def _names(path: str, things: Sequence[Agency | Named | None] | None) -> str | None:
+    return as_json_array(path, None if things is None else [thing.name for thing in things if thing])
+
+
+def _capsules(stages: list[SpacecraftStage | None] | None) -> str | None:
     if stages is None:
         return None
-    ids = [s.spacecraft.id for s in stages if s.spacecraft and not s.spacecraft.is_placeholder]
+    ids = [s.spacecraft.id for s in stages if s and s.spacecraft and not s.spacecraft.is_placeholder]
     return as_json_array("rocket.spacecraft_stage", ids)
 
 
-def _crew(launch_id: str, stages: list[SpacecraftStage] | None) -> list[Row] | None:
-    if stages is None or any(stage.launch_crew is None for stage in stages):
+def _crew(launch_id: str, stages: list[SpacecraftStage | None] | None) -> list[Row] | None:
+    if stages is None or any(stage is None or stage.launch_crew is None for stage in stages):
         return None
-    members = [member for stage in stages for member in stage.launch_crew or ()]
+    members = [member or CrewMember() for stage in stages if stage for member in stage.launch_crew or ()]
+    if len(members) > MAX_PARTS:
+        raise InvalidField("rocket.spacecraft_stage", len(members), f"must have a crew of at most {MAX_PARTS}")
     return [
         {
             "launch_id": launch_id,

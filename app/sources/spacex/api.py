@@ -7,7 +7,8 @@ from typing import Any
 
 from ...core.fields import newest_past
 from ...core.model import ArchivedResponse, Body, Response
-from ...errors import SourceError
+from ...core.ports import SetAside
+from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient
 from ..json_reader import read_page, read_records
@@ -26,7 +27,7 @@ LIST_LIMIT_BYTES = 16 << 20
 
 def make(settings: Settings, warn: Callable[[str], None]) -> "SpacexSource":
     """The source by the settings."""
-    return SpacexSource(HttpClient(warn=warn), settings.source_url or DEFAULT_URL, settings.spacex_api_version)
+    return SpacexSource(HttpClient(warn=warn), settings.source_url or DEFAULT_URL, settings.spacex_api_version, warn=warn)
 
 
 class SpacexSource:
@@ -34,8 +35,17 @@ class SpacexSource:
 
     name = "spacex"
 
-    def __init__(self, client: HttpClient, url: str, version: str, *, list_limit_bytes: int = LIST_LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        url: str,
+        version: str,
+        *,
+        list_limit_bytes: int = LIST_LIMIT_BYTES,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.url = url
+        self._warn = warn
         self._client = client
         self._limit = list_limit_bytes
         self._urls = {"launches": f"{url}/{version}/launches"} | {kind: f"{url}/v4/{kind}" for kind in LOOKUPS}
@@ -60,9 +70,9 @@ class SpacexSource:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
         return read_records(response, BATCH_SIZE)
 
-    def parser(self, responses: Mapping[str, Response]) -> SpacexParser:
-        """A parser that knows the look-ups."""
-        parser = SpacexParser()
+    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> SpacexParser:
+        """A parser that knows the look-ups. Raises SourceError when they can't be read, or are too many."""
+        parser = SpacexParser(set_aside)
         for kind in LOOKUPS:
             for batch in read_records(responses[kind], BATCH_SIZE):
                 for index, raw in batch:
@@ -83,10 +93,10 @@ class SpacexSource:
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
-        return settled(f"{url}/query", lambda: self._read_pages(name, f"{url}/query", spool))
+        return settled(f"{url}/query", lambda ids: self._read_pages(name, f"{url}/query", spool, ids))
 
-    def _read_pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
-        pages = Pages()
+    def _read_pages(self, name: str, url: str, spool: Path, last_ids: frozenset[str] | None) -> tuple[Body, ...]:
+        pages = Pages(last_ids)
         while True:
             number = len(pages.bodies) + 1
             # Sorted by id: no ties, and a launch that is added or moved in time shifts no other.
@@ -99,9 +109,12 @@ class SpacexSource:
             except ValueError as error:
                 raise SourceError(f"{url}: page {number} can't be read: {error}") from error
             if page.get("page") != number:
-                raise Shifted(f"page {number} was asked for, page {page.get('page')} came")
+                raise Shifted(f"page {number} was asked for, page {page.get('page')!r:.40} came")
             pages.add(answer.body, docs, page.get("totalDocs"))
             if page.get("hasNextPage") is not True:
-                return pages.close()
+                bodies = pages.close()
+                if pages.twice and name != "launches":  # those are named when they are validated
+                    self._warn(f"{name}: {len(pages.twice)} records came twice, the last counts: {some(sorted(pages.twice))}")
+                return bodies
             if not docs:
                 raise Shifted(f"page {number} is empty but more should follow")

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ...core.fields import Flag, Integer, InvalidField, Key, Label, Prose, Real, Reference, Text, Time, as_json_array
+from ...core.fields import Flag, Integer, InvalidField, Key, Label, Parts, Prose, Real, Reference, Text, Time, as_json_array
 from ...core.model import Row
-from ...core.validate import path_of
+from ...core.validate import invalid_field
 from ..aggregates import Record
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -27,10 +27,8 @@ def fit(model: type[Model], raw: Any, path: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        inner = path_of(first["loc"])
-        value = "(no such field)" if first["type"] == "missing" else first["input"]
-        raise InvalidField(f"{path}.{inner}" if inner else path, value, first["msg"]) from None
+        fault = invalid_field(error)
+        raise InvalidField(f"{path}.{fault.path}" if fault.path else path, fault.value, fault.reason) from None
 
 
 def id_of(reference: Any, path: str) -> str | None:
@@ -43,7 +41,7 @@ class Fairings(Record):
     reused: Flag | None = None
     recovery_attempt: Flag | None = None
     recovered: Flag | None = None
-    ships: list[Reference] | None = None
+    ships: Parts[Reference] | None = None
 
 
 class Patch(Record):
@@ -88,7 +86,7 @@ class CoreUse(Record):
 
 
 class CrewUse(Record):
-    crew: Reference
+    crew: Reference | None = None
     role: Label | None = None
 
 
@@ -110,12 +108,12 @@ class Launch(Record):
     static_fire_date_unix: Any = None
     rocket: Reference | None = None
     launchpad: Reference | None = None
-    payloads: list[Reference] | None = None
-    crew: list[Reference] | None = None
-    cores: list[CoreUse] | None = None
-    failures: list[Failure] | None = None
-    ships: list[Reference] | None = None
-    capsules: list[Reference] | None = None
+    payloads: Parts[Reference] | None = None
+    crew: Parts[Reference] | None = None
+    cores: Parts[CoreUse] | None = None
+    failures: Parts[Failure] | None = None
+    ships: Parts[Reference] | None = None
+    capsules: Parts[Reference] | None = None
     fairings: Fairings | None = None
     details: Prose | None = None
     links: Links | None = None
@@ -124,9 +122,9 @@ class Launch(Record):
 
 
 class Lookup(BaseModel):
-    """A looked-up record; what the tables have no column for is not read."""
+    """A looked-up record; what the tables have no column for is not read. One that a launch holds may be without its id."""
 
-    id: Key
+    id: Key | None = None
 
     def facts(self) -> Row:
         """What a row that refers to the record has of it, by column. Raises InvalidField."""
@@ -202,10 +200,10 @@ class Payload(Lookup):
     name: Label | None = None
     type: Label | None = None
     reused: Flag | None = None
-    customers: list[Text] | None = None
-    nationalities: list[Text] | None = None
-    manufacturers: list[Text] | None = None
-    norad_ids: list[Integer] | None = None
+    customers: Parts[Text] | None = None
+    nationalities: Parts[Text] | None = None
+    manufacturers: Parts[Text] | None = None
+    norad_ids: Parts[Integer] | None = None
     mass_kg: Real | None = None
     orbit: Label | None = None
     regime: Label | None = None

@@ -2,45 +2,67 @@
 
 from typing import Any
 
-from ...core.fields import InvalidField, as_json_array
-from ...core.model import Checked, Rejected, Row, Rows, UnreadableRecord
-from ...core.validate import rejection
+from ...core.fields import InvalidField, Shown, as_json_array
+from ...core.model import Checked, Row, Rows, UnreadableRecord
+from ...core.ports import SetAside
+from ...core.validate import rejection, shortened
+from ...errors import SourceError
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
-from .models import LOOKUPS, CoreUse, CrewUse, Fairings, Launch, Links, Patch, Reddit, empty, fit, id_of
+from .models import LOOKUPS, CoreUse, CrewUse, Failure, Fairings, Launch, Links, Patch, Reddit, empty, fit, id_of
 
+MAX_LOOKUPS = 100_000
+MAX_LOOKUP_CHARS = 64 << 20
+"""The most look-up records, and their text: all are kept in memory. SpaceX's have some 700, with 0.1 MB of text."""
+_KEPT_CHARS = 200  # of a text that does not fit, to be shown where launches refer to it
 _PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
 
 
 class SpacexParser:
     """Turns launch records into rows with the facts of the look-ups it has learned."""
 
-    def __init__(self) -> None:
-        self.rejected: list[Rejected] = []
+    def __init__(self, set_aside: SetAside) -> None:
+        self._set_aside = set_aside
         self._known: dict[str, dict[str, Row | InvalidField]] = {kind: {} for kind in LOOKUPS}
+        self._records = self._chars = 0
 
     def learn(self, kind: str, index: int, raw: Any) -> None:
-        """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it."""
+        """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it.
+
+        Raises SourceError when there are too many.
+        """
+        path = f"{kind}[{index}]"
         try:
-            key, facts = _looked_up(kind, raw, f"{kind}[{index}]")
+            key, facts = _with_id(path, *_looked_up(kind, raw, path))
         except InvalidField as error:
             reject = rejection(kind, index, raw, error)
-            self.rejected.append(reject)
+            self._set_aside(reject, raw)
             if reject.id:
-                self._known[kind][reject.id] = error
+                self._count(0)
+                kept = error.value[:_KEPT_CHARS] if isinstance(error.value, str) else Shown(reject.value)
+                self._known[kind][reject.id] = InvalidField(error.path, kept, error.reason)
             return
+        self._count(_chars(facts))
         self._known[kind][key] = facts
+
+    def _count(self, chars: int) -> None:
+        self._records += 1
+        self._chars += chars
+        if self._records > MAX_LOOKUPS or self._chars > MAX_LOOKUP_CHARS:
+            message = f"the look-ups have more than {MAX_LOOKUPS} records or {MAX_LOOKUP_CHARS >> 20} Mi characters"
+            raise SourceError(message, hint="what was sent is kept in the raw archive")
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch. Raises ValidationError or InvalidField when a field does not fit."""
         if isinstance(raw, UnreadableRecord):
             raise InvalidField("", raw.text, raw.reason)
         launch = Launch.model_validate(raw)
-        cores = [self._core_row(launch.id, i, use, checked) for i, use in enumerate(launch.cores or ())]
+        cores = [self._core_row(launch.id, i, use or empty(CoreUse), checked) for i, use in enumerate(launch.cores or ())]
         payloads = [self._payload_row(launch.id, i, ref, checked) for i, ref in enumerate(launch.payloads or ())]
         crew = [self._crew_row(launch.id, i, ref, checked) for i, ref in enumerate(launch.crew or ())]
+        known_failures = [failure or empty(Failure) for failure in launch.failures or ()]
         failures = [
             {"launch_id": launch.id, "position": i, "time_s": f.time, "altitude_km": f.altitude, "reason": f.reason}
-            for i, f in enumerate(launch.failures or ())
+            for i, f in enumerate(known_failures)
         ]
         row = self._launch_row(launch, cores, payloads, checked)
         name_unknown_fields(launch, checked)
@@ -60,7 +82,7 @@ class SpacexParser:
         fairings = launch.fairings or empty(Fairings)
         precision = launch.date_precision
         if precision is not None and precision not in _PRECISIONS:
-            checked.notes[f"date_precision {precision[:40]!r} is not known and left null"] += 1
+            checked.notes[f"date_precision {shortened(precision)!r} is not known and left null"] += 1
             precision = None
         return {
             "launch_id": launch.id,
@@ -84,7 +106,7 @@ class SpacexParser:
             **payload_facts(None if launch.payloads is None else payloads),
             **core_facts(None if launch.cores is None else cores),
             "crew_count": count(launch.crew),
-            "has_fairings": None if "fairings" not in launch.model_fields_set else launch.fairings is not None,
+            "has_fairings": _has_fairings(launch),
             "fairings_reused": fairings.reused,
             "fairings_recovery_attempt": fairings.recovery_attempt,
             "fairings_recovered": fairings.recovered,
@@ -132,30 +154,55 @@ class SpacexParser:
 
     def _crew_row(self, launch_id: str, position: int, reference: Any, checked: Checked) -> Row:
         path, role = f"crew[{position}]", None
-        if isinstance(reference, dict) and "crew" in reference:  # v5: a person in a role
+        if isinstance(reference, dict) and not reference.keys().isdisjoint(CrewUse.model_fields):  # v5: a person in a role
             use = fit(CrewUse, reference, path)
             for name in use.model_extra or ():
-                checked.unknown_fields[f"crew.{name}"] += 1
+                checked.unknown_fields[f"crew.{shortened(name)}"] += 1
             reference, role = use.crew, use.role
         crew_id, person = self._resolve("crew", reference, path, checked)
         return {"launch_id": launch_id, "position": position, "crew_id": crew_id, **person, "role": role}
 
     def _resolve(self, kind: str, reference: Any, path: str, checked: Checked) -> tuple[str | None, Row]:
-        """The id of the look-up record that a reference names, and its facts; none when it is not known."""
+        """The id of the look-up record that a reference names, and its facts; none when it is not known, or names nothing.
+
+        An object has its facts with it; its id is a fact like the others, and may be missing.
+        """
         if reference is None:
             return None, {}
         found: Row | InvalidField | None
         if isinstance(reference, dict):
-            reference, found = _looked_up(kind, reference, path)
-        else:
-            found = self._known[kind].get(reference)
+            key, facts = _looked_up(kind, reference, path)
+            if key is not None:
+                checked.references[kind, key, True] += 1
+            return key, facts
+        found = self._known[kind].get(reference)
         checked.references[kind, reference, found is not None] += 1
         if isinstance(found, InvalidField):
             raise InvalidField(f"{path} -> {found.path}", found.value, found.reason)
+        if found:
+            checked.looked_up_chars += _chars(found)
         return reference, found or {}
 
 
-def _looked_up(kind: str, raw: Any, path: str) -> tuple[str, Row]:
+def _with_id(path: str, key: str | None, facts: Row) -> tuple[str, Row]:
+    """A look-up record that launches can name."""
+    if key is None:
+        raise InvalidField(f"{path}.id", "(no such field)", "is missing")
+    return key, facts
+
+
+def _chars(facts: Row) -> int:
+    return sum(len(value) for value in facts.values() if isinstance(value, str))
+
+
+def _has_fairings(launch: Launch) -> bool | None:
+    """Null says that there are none; an empty object says as little as no field at all."""
+    if launch.fairings is None:
+        return False if "fairings" in launch.model_fields_set else None
+    return True if launch.fairings.model_fields_set else None
+
+
+def _looked_up(kind: str, raw: Any, path: str) -> tuple[str | None, Row]:
     """A look-up record's id and facts."""
     record = fit(LOOKUPS[kind], raw, path)
     try:
