@@ -1,4 +1,4 @@
-"""The command line: what can be asked for. What then happens is in `command.py`."""
+"""The command line: commands and options. What they do is in `commands/`."""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from typing import Any, TextIO
 import click
 
 from . import __version__
+from .telemetry.output import conclude
+from .telemetry.text import printable
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,19 @@ class Request:
     to_prefix: str | None = None
     to_database: str | None = None
     limit: int = 20
+    rows: int = 5
     out: Path | None = None
     publish: bool = False
 
     @property
-    def log_stream(self) -> TextIO | None:
-        """The stream for log lines: not the one that the result goes to; none when it was closed."""
+    def log_stream(self) -> TextIO:
+        """The stream for log lines: not the one that the result goes to."""
         return sys.stderr if self.as_json else sys.stdout
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody sits at a terminal and looks at it."""
-        return self.log_stream is not None and self.log_stream.isatty()
+        """Whether it is a terminal, with a person in front of it."""
+        return self.log_stream.isatty()
 
     @property
     def needs_frames(self) -> bool:
@@ -47,6 +50,11 @@ class Request:
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout; log lines go to stderr.")
+
+
+_rows = click.option(
+    "--rows", type=click.IntRange(0), default=5, show_default=True, help="Rows of each table to show, on a terminal."
+)
 
 
 def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,6 +89,7 @@ def cli() -> None:
 
 @cli.command(epilog=_examples("run", "run --accept-shrink   after a refusal that a person has looked into"))
 @_json
+@_rows
 @_gate
 def run(**options: Any) -> Request:
     """Extract, validate, publish to S3 and MySQL, prove both equal."""
@@ -89,6 +98,7 @@ def run(**options: Any) -> Request:
 
 @cli.command(epilog=_examples("plan", "plan --json | jq .plan.rows"))
 @_json
+@_rows
 @_gate
 def plan(**options: Any) -> Request:
     """Show what a run would change, and write nothing.
@@ -121,6 +131,7 @@ def verify(**options: Any) -> Request:
 @click.option("--to-prefix", help="Publish under this prefix of the bucket; with --to-database.")
 @click.option("--to-database", help="Load into this database; with --to-prefix.")
 @_json
+@_rows
 @_gate
 def replay(since: datetime | None, until: datetime | None, **options: Any) -> Request:
     """Publish once more what an earlier run received.
@@ -135,16 +146,16 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
     return Request("replay", since=since and since.date(), until=until and until.date(), **options)
 
 
-@cli.group(invoke_without_command=True, epilog=_examples("runs --limit 5", "runs show 20261125T101209Z-c7f52c84"))
+@cli.group(invoke_without_command=True, epilog=_examples("runs --limit 5", "runs show latest"))
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
 @_json
 @click.pass_context
 def runs(context: click.Context, /, **options: Any) -> Request | None:
-    """List what the last runs did; `runs show ID` tells all of one."""
+    """List what the last runs did; `runs show ID` shows one in full, `runs show latest` the newest."""
     return None if context.invoked_subcommand else Request("runs", **options)
 
 
-@runs.command(epilog=_examples("runs show 20261125T101209Z-c7f52c84"))
+@runs.command(epilog=_examples("runs show latest", "runs show 20261125T101209Z-c7f52c84"))
 @click.argument("run_id")
 @_json
 def show(**options: Any) -> Request:
@@ -193,8 +204,20 @@ def parse(arguments: list[str]) -> Request | int:
     try:
         result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _refused(error)
     except click.Abort:
         return 2
     return result if isinstance(result, Request) else int(result or 0)
+
+
+def _refused(error: click.ClickException) -> int:
+    """Show what is wrong with the arguments, which may hold anything; the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message(), file=sys.stderr)  # noqa: T201  # likewise
+        return 2
+    message = f"Error: {printable(error.format_message())}"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    usage = [context.get_usage(), f"Try '{context.command_path} -h' for help.", ""] if context else []
+    print(*usage, message, sep="\n", file=sys.stderr)  # noqa: T201  # there is no logger yet
+    conclude(message, sys.stderr)
+    return 2

@@ -79,9 +79,15 @@ class StoresDisagree(PipelineError):
 
 
 class Stopped(PipelineError):
-    """SIGTERM (or Ctrl-C) ended the run cleanly."""
+    """SIGTERM ended the run cleanly."""
 
     exit_code = 143
+
+
+class Interrupted(Stopped):
+    """Ctrl-C ended the run cleanly."""
+
+    exit_code = 130
 
 
 class Unhealthy(PipelineError):

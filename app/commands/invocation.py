@@ -19,6 +19,7 @@ from ..pipeline.adapters import Adapters
 from ..settings import Settings
 from ..telemetry.interrupts import Interrupts
 from ..telemetry.logs import logger_to
+from ..telemetry.redaction import redacted
 from ..telemetry.stages import Telemetry
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 class Invocation:
     """What every command works with.
 
-    `result` is what `--json` prints instead of the summary, where a command has a result of its own.
+    `result` is what `--json` prints instead of the summary, where a command has a result of its own. `outcome` is the last line.
     """
 
     def __init__(self, request: Request, settings: Settings) -> None:
         self.request, self.settings = request, settings
         self.result: object = None
-        self.view = _terminal(request) if request.is_watched else None
+        self.outcome = ""
+        self.view = _terminal(request, settings.secrets) if request.is_watched else None
         self.interrupts = Interrupts(settings.run_timeout_s)
         self.logger = logger_to(None if self.view else request.log_stream, settings.log_level, settings.secrets)
         started_at = datetime.now(UTC)
@@ -85,6 +87,7 @@ class Invocation:
 
     def failed(self, stage: str, message: str, code: int) -> int:
         """Report how the command failed; its exit code."""
+        message = redacted(message, self.settings.secrets)
         self.summary.error = message
         if self.summary.state is not RunState.MERGED:
             self.summary.state = RunState.FAILED
@@ -92,8 +95,19 @@ class Invocation:
         if self.view:
             self.view.failed(where, message, code)
         fields = {**self.summary.log_fields(), "stage": stage, "exit_code": code}
-        self.telemetry.event(f"{where} failed: {message}", logging.ERROR, **fields)
+        self._end(f"{where} failed: {message}", logging.ERROR, fields)
         return code
+
+    def succeeded(self) -> int:
+        """Report that the command did what it was asked for; its exit code."""
+        self._end(f"{self.request.command} {self.summary.state}", logging.INFO, self.summary.log_fields())
+        return 0
+
+    def _end(self, outcome: str, level: int, fields: dict[str, object]) -> None:
+        self.outcome = outcome
+        if self.view:
+            self.view.close()
+        self.telemetry.event(outcome, level, **fields)
 
     def show_summary(self) -> None:
         """On a terminal, the run as a table."""
@@ -101,10 +115,10 @@ class Invocation:
             self.view.show_summary(self.summary)
 
 
-def _terminal(request: Request) -> "Terminal":
-    from .terminal import Terminal  # a scheduled run does without
+def _terminal(request: Request, secrets: tuple[str, ...]) -> "Terminal":
+    from .terminal import Terminal  # not imported by a scheduled run
 
-    return Terminal(stderr=request.as_json)
+    return Terminal(request.log_stream, secrets)
 
 
 def _new_run_id(started_at: datetime) -> str:

@@ -18,8 +18,8 @@ def execute(job: Invocation, spool: Path) -> None:
             _show(job)
             raise
         job.summary.state = RunState.PLANNED
-        _show(job)
         show_frames(job, candidate.spill.head)
+        _show(job)
 
 
 def _show(job: Invocation) -> None:

@@ -8,13 +8,12 @@ from ..core.model import RunState
 from ..core.ports import Warehouse
 from ..core.schema import TABLES
 from ..core.transform import frame, frame_types
-from ..errors import LockHeld, PipelineError, UnreadableObject
+from ..errors import DeadlineExceeded, LockHeld, PipelineError, UnreadableObject
 from ..pipeline import run as pipeline
 from ..pipeline.adapters import Adapters
-from ..telemetry.logs import redacted
+from ..telemetry.redaction import redacted
 from .invocation import Invocation
 
-_ROWS_SHOWN = 5
 _SHOW_TIMEOUT_S = 5
 _RECORD_TIMEOUT_S = 4  # for what a failed run still writes into pipeline_runs
 
@@ -43,23 +42,28 @@ def recorded(job: Invocation, adapters: Adapters) -> Iterator[None]:
 
 
 def show_published(job: Invocation, head: pipeline.Head) -> None:
-    """Show the summary and the first rows of each table, within a bounded time."""
-    job.interrupts.ignore()  # published and recorded: only display is left
-    job.show_summary()
-    with job.interrupts.at_most(_SHOW_TIMEOUT_S):
+    """Show the newest rows of each table and then the summary, which is to stay on the screen; each within a bounded time."""
+    job.interrupts.ignore()  # published and recorded: only display is left, and a terminal that takes nothing fails no run
+    with contextlib.suppress(DeadlineExceeded), job.interrupts.at_most(_SHOW_TIMEOUT_S):
         show_frames(job, head)
+    with contextlib.suppress(DeadlineExceeded), job.interrupts.at_most(_SHOW_TIMEOUT_S):
+        job.show_summary()
 
 
 def show_frames(job: Invocation, head: pipeline.Head) -> None:
-    """Five rows of each table on a terminal, shape and types of each as a log line elsewhere."""
+    """The newest rows of each table on a terminal, shape and types of each as a log line elsewhere."""
     for name, table in TABLES.items():
         rows = job.summary.rows.get(name, 0)
         if not job.view:
             types = frame_types(table)
             job.telemetry.event(f"frame {name}", table=name, shape=[rows, len(types)], types=types)
             continue
+        if not job.request.rows:
+            continue
         try:
-            some = frame(head(name, _ROWS_SHOWN))
+            some = frame(head(name, job.request.rows))
+        except DeadlineExceeded:
+            raise
         except PipelineError as error:
             job.telemetry.warn(f"rows of {name} can't be shown: {error}")
             return

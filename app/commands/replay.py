@@ -13,6 +13,7 @@ from ..pipeline.replay import ArchivedSource, archived_run
 from ..pipeline.run import Head
 from .invocation import Invocation
 from .publish import publish, show_published
+from .runs import named
 
 
 def execute(job: Invocation, spool: Path) -> None:
@@ -38,7 +39,7 @@ def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
     request, source = job.request, job.source.name
     if request.run_id:
         with MysqlWarehouse(job.settings) as home:
-            yield archived_run(archive, home, source, request.run_id)
+            yield archived_run(archive, home, source, str(named(home, request.run_id)))
         return
     found = 0
     for run_id in _ids_in_order(job, archive):

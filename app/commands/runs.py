@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from ..core.model import RunState
+from ..core.ports import Warehouse
 from ..errors import SettingsError
 from .invocation import Invocation
 
 
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
     """List runs, or show one. Raises PipelineError."""
-    run_id = job.request.run_id
     with job.adapters() as adapters:
+        run_id = named(adapters.warehouse, job.request.run_id)
         if run_id is None:
             found = adapters.warehouse.runs(job.request.limit)
         elif one := adapters.warehouse.one_run(run_id):
@@ -24,3 +25,14 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
     elif not job.request.as_json:
         for one in found:
             job.telemetry.event(f"run {one['run_id']} {one['state']}", run=one)
+
+
+def named(warehouse: Warehouse, run_id: str | None) -> str | None:
+    """The id that is meant: `latest` is the newest run that `runs` lists. Raises SettingsError when it can't be one."""
+    if run_id is not None and not run_id.isascii():  # the server would refuse to compare it
+        raise SettingsError(f"{run_id} is not the id of a run", hint="see: runs")
+    if run_id != "latest":
+        return run_id
+    for run in warehouse.runs(1):
+        return str(run["run_id"])
+    raise SettingsError("there is no run yet", hint="run the pipeline")

@@ -1,15 +1,23 @@
-"""What a person at a terminal sees: how far a run is, its result, and rows of the tables."""
+"""What a person at a terminal sees: the progress of a run, its result, and rows of the tables.
+
+Nothing here uses rich's markup: text from outside would be taken for it. Every text passes `_plain` on its way.
+"""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from ..core.model import RunState, RunSummary
 from ..core.schema import TABLES
+from ..telemetry.output import ESCAPED
+from ..telemetry.redaction import redacted
+from ..telemetry.text import printable
 from .checks import Check
 
 if TYPE_CHECKING:
@@ -17,6 +25,14 @@ if TYPE_CHECKING:
 
 _INNER = {"put", "prove", "commit"}  # stages within merge
 _CELL_CHARS = 32
+_NEXT = {
+    RunState.PUBLISHED: "report shows the data; verify reads everything back, the raw archive too",
+    RunState.UNCHANGED: "nothing to do until the source changes; verify reads everything back",
+}
+_INDENT = "    "
+_RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_EDGES = 3  # between two cells of a table with lines
 _NAMED = 8
 _CHANGES = 20
 _SHOWN_COLUMNS = {
@@ -40,43 +56,51 @@ _SHOWN_COLUMNS = {
 class Terminal:
     """Shows the stage at work as a moving bar, warnings above it, and results below."""
 
-    def __init__(self, *, stderr: bool) -> None:
-        self._console = Console(stderr=stderr, highlight=False)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    def __init__(self, stream: TextIO, secrets: tuple[str, ...] = ()) -> None:
+        self._secrets = secrets
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._encoding = self._console.encoding
+        self._is_unicode = self._encoding.startswith("utf")
+        columns = (
+            SpinnerColumn("dots" if self._is_unicode else "line"),
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
+            BarColumn(),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task: TaskID | None = None
 
     def stage(self, name: str, detail: str, done: int = 0, total: int | None = None) -> None:
         """A stage began, or moved; without a total the bar only shows that it does."""
-        text = f"{name} [dim]{escape(detail)}[/]" if detail else name
         if self._task is None:
-            self._task = self._progress.add_task(text)
+            self._task = self._progress.add_task(name, detail="")
             self._progress.start()
-        self._progress.update(self._task, description=text, completed=done, total=total)
+        self._progress.update(self._task, description=name, detail=self._plain(detail), completed=done, total=total)
 
     def warning(self, message: str) -> None:
         """Something to look at."""
-        self._console.print(f"[yellow]warning[/] {escape(message)}")
+        self._say(("warning", "yellow"), f" {message}")
 
     def done(self, what: str, detail: str) -> None:
         """A command without a table has done its work."""
-        self._close()
-        self._console.print(f"[bold green]{what}[/] {escape(detail)}", soft_wrap=True)
+        self.close()
+        self._say((what, "bold green"), f" {detail}")
 
     def failed(self, where: str, message: str, code: int) -> None:
         """The last line of a command that failed."""
-        self._close()
-        self._console.print(f"[bold red]failed[/] in {escape(where)}: {escape(message)} [dim](exit {code})[/]")
+        self.close()
+        self._say(("failed", "bold red"), f" in {where}: {message} ", (f"(exit {code})", "dim"))
 
     def show_summary(self, report: RunSummary) -> None:
-        """The result of a run as a table."""
-        self._close()
-        color = _color(report.state)
+        """The verdict on a run: what changed by table, what was proven and when, what to do next."""
+        self.close()
         seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
-        self._console.print(f"\n[bold {color}]{report.state}[/]  run {report.run_id}  source {report.source}  {seconds:.1f} s")
-        table = Table("table", box=None, padding=(0, 2, 0, 0))
-        for header in ("rows", "inserted", "updated", "deleted"):
-            table.add_column(header, justify="right")
+        self._say()
+        self._say(
+            (report.state, f"bold {_color(report.state)}"), f"  run {report.run_id}  source {report.source}  {seconds:.1f} s"
+        )
+        table = _table("table", "rows", "inserted", "updated", "deleted", numbers_from=1)
         for name in TABLES:
             merged = report.merged.get(name)
             actions = [merged.inserted, merged.updated, merged.deleted] if merged else [0, 0, 0]
@@ -89,117 +113,139 @@ class Terminal:
         if report.retained:
             facts.append(f"{report.retained} kept with their last good rows")
         if report.stores_equal is not None:
-            facts.append("stores are equal" if report.stores_equal else "[red]stores disagree[/]")
-        self._console.print("; ".join(facts))
+            proven = f"stores are equal, proven {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            facts.append(proven if report.stores_equal else "STORES DISAGREE")
+        self._say("; ".join(facts))
+        if report.state in _NEXT:
+            self._say((f"next: {_NEXT[report.state]}", "dim"))
 
     def show_checks(self, checks: Iterable[Check]) -> None:
         """What the doctor found, one line each, the repair below what failed."""
-        self._close()
+        self.close()
         for check in checks:
-            mark = "[green]pass[/]" if check.passed else "[bold red]FAIL[/]"
-            self._console.print(f"{mark} {check.name}: {escape(check.found)}")
+            self._say(("pass", "green") if check.passed else ("FAIL", "bold red"), f" {check.name}: {check.found}")
             if not check.passed and check.hint:
-                self._console.print(f"     [yellow]→ {escape(check.hint)}[/]")
+                self._say("     ", (f"→ {check.hint}", "yellow"))
 
     def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:
-        """The last runs as a table, newest first."""
-        self._close()
-        table = Table("run", "started (UTC)", "result", "source", "version", box=None, padding=(0, 2, 0, 0))
-        for header in ("seconds", "slowest stage", "launches", "written", "rejected"):
-            table.add_column(header, justify="right")
+        """The last runs, newest first, a line each within 80 columns; below it the reason of one that failed."""
+        self.close()
+        now = datetime.now(UTC)
+        self._say((_RUN_LINE.format("run", "command", "result", "seconds", "written", "age"), "bold"))
         for run in runs:
-            seconds, slowest = "", ""
-            if run["finished_at"]:
-                seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}"
-            if stages := {name: s for name, s in run["stage_seconds"].items() if name not in _INNER}:
-                name = max(stages, key=lambda stage: stages[stage])
-                slowest = f"{name} {stages[name]:.1f}"
-            rows = run["rows_by_table"]
-            written = sum(n or 0 for counts in rows.values() for action, n in counts.items() if action != "total")
-            color = _color(RunState(run["state"]))
-            launches = rows.get("launches", {}).get("total")
-            table.add_row(
-                run["run_id"],
-                f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
-                f"[{color}]{run['state']}[/]",
-                run["source"],
-                run["app_version"],
-                seconds,
-                slowest,
-                "" if launches is None else f"{launches:,}",
-                f"{written:,}",
-                str(run["rejected"] or 0),
-            )
-        self._console.print(table)
+            seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}" if run["finished_at"] else ""
+            counts = [n or 0 for rows in run["rows_by_table"].values() for action, n in rows.items() if action != "total"]
+            state = RunState(run["state"])
+            age = _age((now - run["started_at"]).total_seconds())
+            cells = (run["run_id"], run.get("command") or "", state, seconds, f"{sum(counts):,}", age)
+            self._say((_RUN_LINE.format(*cells), _color(state)))
+            if run["error"]:
+                reason = self._plain(run["error"])
+                room = max(self._console.width - len(_INDENT), _CELL_CHARS)
+                self._say(f"{_INDENT}{reason if len(reason) <= room else reason[: room - 1] + '…'}")
 
     def show_run(self, runs: Iterable[dict[str, Any]]) -> None:
         """All that is known of one run."""
-        self._close()
+        self.close()
         for run in runs:
             for name, value in run.items():
                 if name == "rows_by_table":
                     for table, counts in value.items():
-                        shown = ", ".join(f"{n} {action}" for action, n in counts.items())
-                        self._console.print(f"[bold]{table}[/] {shown}")
+                        self._say((table, "bold"), " " + ", ".join(f"{n} {action}" for action, n in counts.items()))
                 elif name == "stage_seconds":
-                    self._console.print("[bold]stages[/] " + ", ".join(f"{stage} {s:.3f} s" for stage, s in value.items()))
+                    self._say(("stages", "bold"), " " + ", ".join(f"{stage} {s:.3f} s" for stage, s in value.items()))
                 else:
-                    self._console.print(f"[bold]{name}[/] {escape(str(value))}")
+                    self._say((name, "bold"), f" {value}")
 
     def show_plan(self, report: RunSummary) -> None:
-        """What a run would do."""
-        self._close()
-        title = "[bold red]would be refused[/]" if report.plan["refused"] else "[bold green]planned[/]"
-        self._console.print(f"\n{title}  source {report.source}; nothing was written")
-        for reason in report.plan["refused"]:
-            self._console.print(f"[red]gate[/] {escape(reason)}")
-        table = Table("table", box=None, padding=(0, 2, 0, 0))
-        for header in ("rows", "add", "change", "remove"):
-            table.add_column(header, justify="right")
-        for name, counts in report.plan["rows"].items():
-            numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
-            table.add_row(name, *(f"{n:,}" for n in numbers))
-        self._console.print(table)
-        changes = report.plan["changes"]
-        for change in changes[:_CHANGES]:
+        """What a run would do: the details first, the verdict last."""
+        self.close()
+        plan = report.plan
+        self._say()
+        for change in plan["changes"][:_CHANGES]:
             key = " ".join(map(str, change["key"]))
-            values = f"{_shown_value(change['old'])} → {_shown_value(change['new'])}"
-            self._console.print(f"{change['table']} {key} [bold]{change['column']}[/]: {values}")
-        if len(changes) > _CHANGES:
-            self._console.print("more changes: plan --json")
-        for statement in report.ddl:
-            self._console.print(f"DDL: {escape(statement.split(' (')[0])} …")
-        for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
-            names = report.plan[action]
-            shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-            self._console.print(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
-        for reject in report.plan["quarantine"][:_NAMED]:
+            values = f": {self._cell(change['old'], 'null')} → {self._cell(change['new'], 'null')}"
+            self._say(f"{change['table']} {key} ", (change["column"], "bold"), values)
+        if len(plan["changes"]) > _CHANGES:
+            self._say("more changes: plan --json")
+        for reject in plan["quarantine"][:_NAMED]:
             where = f"{reject['endpoint']}[{reject['index']}] {reject['id'] or ''}"
-            self._console.print(f"quarantine {escape(where)}: {escape(reject['path'])}: {escape(reject['reason'])}")
-        self._console.print(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
+            self._say(f"quarantine {where}: {reject['path']}: {reject['reason']}")
+        for statement in report.ddl:
+            self._say(f"DDL: {statement.split(' (')[0]} …")
+        for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
+            names = plan[action]
+            shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+            self._say(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
+        self._say()
+        title = ("would be refused", "bold red") if plan["refused"] else ("planned", "bold green")
+        self._say(title, f"  source {report.source}; nothing was written")
+        table = _table("table", "rows", "add", "change", "remove", numbers_from=1)
+        for name, counts in plan["rows"].items():
+            numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
+            table.add_row(self._text(name), *(f"{n:,}" for n in numbers))
+        self._console.print(table)
+        self._say(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
+        for reason in plan["refused"]:
+            self._say(("gate", "red"), f" {reason}")
+        if not plan["refused"]:
+            self._say(("next: run", "dim"))
 
     def show_frame(self, name: str, frame: "pd.DataFrame", rows: int) -> None:
-        """Some rows of a table, the columns that tell most."""
-        title = f"{name}: {rows:,} rows, {frame.shape[1]} columns"
-        table = Table(*_SHOWN_COLUMNS[name], title=title, title_justify="left")
+        """Some rows of a table, the columns that tell most, as many of them as fit the width."""
         some = frame[_SHOWN_COLUMNS[name]]
-        for row in some.astype(object).where(some.notna(), "").itertuples(index=False):
-            table.add_row(*map(_shown, row))
+        cells = [
+            [self._cell(value) for value in row] for row in some.astype(object).where(some.notna(), "").itertuples(index=False)
+        ]
+        widths = [max(map(cell_len, (header, *column))) for header, *column in zip(_SHOWN_COLUMNS[name], *cells, strict=True)]
+        fitting = 1
+        while fitting < len(widths) and sum(widths[: fitting + 1]) + _EDGES * (fitting + 1) + 1 <= self._console.width:
+            fitting += 1
+        self._say()
+        self._say((f"{name}: {rows:,} rows, {frame.shape[1]} columns", "italic"))
+        table = Table(*_SHOWN_COLUMNS[name][:fitting])
+        for row in cells:
+            table.add_row(*map(Text, row[:fitting]))
         self._console.print(table)
 
-    def _close(self) -> None:
-        """The moving line is over."""
+    def close(self) -> None:
+        """No more progress: take the bar away and show the cursor again."""
         if self._task is not None:
             self._progress.stop()
+            self._console.show_cursor()
+
+    def _say(self, *parts: str | tuple[str, str]) -> None:
+        """A line, each part plain or with its style; longer than the terminal is wide it stays one, for the terminal to wrap."""
+        self._console.print(self._text(*parts), soft_wrap=True)
+
+    def _text(self, *parts: str | tuple[str, str]) -> Text:
+        return Text.assemble(*(self._plain(part) if isinstance(part, str) else (self._plain(part[0]), part[1]) for part in parts))
+
+    def _cell(self, value: object, missing: str = "") -> str:
+        """A value in a cell."""
+        text = missing if value is None else self._plain(str(value)).removesuffix("+00:00")
+        return text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + self._plain("…")
+
+    def _plain(self, text: str) -> str:
+        """The text without secrets, and without anything that a terminal would obey or can't show."""
+        text = printable(redacted(text, self._secrets))
+        if self._is_unicode:
+            return text
+        return text.replace("→", "->").replace("…", "...").encode(self._encoding, ESCAPED).decode(self._encoding)
 
 
-def _shown_value(value: str | None) -> str:
-    return "null" if value is None else _shown(value)
+def _table(*headers: str, numbers_from: int) -> Table:
+    """A table without lines, numbers to the right."""
+    columns = [Column(header, justify="left" if at < numbers_from else "right") for at, header in enumerate(headers)]
+    return Table(*columns, box=None, padding=(0, 2, 0, 0))
 
 
-def _shown(value: object) -> str:
-    text = str(value).removesuffix("+00:00")
-    return escape(text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + "…")
+def _age(seconds: float) -> str:
+    """How long ago, in the largest unit that fits; of a clock that is ahead, now."""
+    for unit_s, name in _AGES:
+        if seconds >= unit_s:
+            return f"{seconds // unit_s:.0f} {name}"
+    return "now"
 
 
 def _color(state: RunState) -> str:

@@ -112,13 +112,18 @@ class Spill:
                     yield reader.get_batch(place)
 
     def head(self, table: str, count: int) -> pa.Table:
-        """The first rows of a table, by year and key."""
-        found: list[pa.Table] = []
-        for key in sorted(k for k in self.checksums if k[0] == table):
-            if sum(part.num_rows for part in found) >= count:
+        """The newest rows of a table: by year and, within it, by the table's own time or else the key."""
+        schema = TABLES[table].arrow
+        times = [name for name in ("changed_at", "date_utc") if name in schema.names]
+        found = [schema.empty_table()]
+        for key in sorted((k for k in self.checksums if k[0] == table), reverse=True):
+            missing = count - sum(part.num_rows for part in found)
+            if missing <= 0:
                 break
-            found += self.partition(key)
-        return pa.concat_tables([TABLES[table].arrow.empty_table(), *found]).slice(0, count)
+            rows = pa.concat_tables([schema.empty_table(), *self.partition(key)])
+            order = [(name, "descending") for name in times[:1] or TABLES[table].key]
+            found.append(rows.take(pc.sort_indices(rows, order)[:missing]))
+        return pa.concat_tables(found)
 
 
 def _within(batch: pa.RecordBatch, first: str | None, end: str | None) -> pa.RecordBatch:

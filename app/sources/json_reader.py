@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from ..core.model import Response, UnreadableRecord
 from ..errors import SourceError
 
-MAX_RECORDS = 200_000
+MAX_RECORDS = 400_000
 """The most of one endpoint: their ids are kept in memory. SpaceX has flown some 600 launches."""
 MAX_RECORD_CHARS = 16 << 20  # the longest text that a column holds may be sent as twelve million
 MAX_VALUES = 1_000_000

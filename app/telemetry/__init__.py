@@ -1,1 +1,1 @@
-"""What a run says of itself: stages, log lines, metrics; and the signals that end it."""
+"""Stages, log lines, metrics, what is printed and how, and the signals that end a run."""

@@ -1,11 +1,11 @@
-"""What ends a run from outside: SIGTERM (ECS stops a task so), Ctrl-C, and the run's own time limit."""
+"""What ends a run from outside: SIGTERM (sent by ECS to stop a task), Ctrl-C, and the run's own time limit."""
 
 import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from ..errors import PipelineError, Stopped, deadline_exceeded
+from ..errors import Interrupted, PipelineError, Stopped, deadline_exceeded
 
 
 class Interrupts:
@@ -24,7 +24,7 @@ class Interrupts:
         signal.setitimer(signal.ITIMER_REAL, self._timeout_s, 1)
 
     def ignore(self) -> None:
-        """The run is over and its end shall be told whole: nothing interrupts that."""
+        """The run is over: nothing interrupts the report of how it ended."""
         self._pending = None
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +32,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
-        """A stretch after `ignore` that has a time limit of its own. Raises DeadlineExceeded."""
+        """Limit the time of something done after `ignore`. Raises DeadlineExceeded."""
         self._late = f"it took over {seconds:g} s"
         signal.setitimer(signal.ITIMER_REAL, seconds, 1)
         try:
@@ -43,7 +43,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """A stretch that must not be cut in two, as the commit; what arrived meanwhile is raised after it."""
+        """Hold signals back while something is done that must not be cut in two, such as the commit; they are raised after it."""
         self._held = True
         try:
             yield
@@ -60,8 +60,9 @@ class Interrupts:
         if number == signal.SIGALRM:
             error: PipelineError = deadline_exceeded(self._late)
         else:
-            error = Stopped(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
+            kind = Interrupted if number == signal.SIGINT else Stopped
+            error = kind(f"stopped by {signal.Signals(number).name}", hint="the next run goes on where this one stopped")
         self._pending = self._pending or error
-        # Again each second, whatever it was: a library may take the exception for a fault of its own and go on.
+        # Raised again every second: a library may catch the exception as an error of its own and go on.
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         self.check()

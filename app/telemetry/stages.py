@@ -1,6 +1,6 @@
-"""What a run says of itself: a JSON line an event, the same lines in CloudWatch, and one line of metrics at the end.
+"""The events of a run, as JSON log lines on the console and in CloudWatch, and the stages that they belong to.
 
-Logging never changes the outcome: a log service that is away or refuses costs a line on the console and some seconds.
+Logging never changes the outcome: an unavailable log service costs a line on the console and a few seconds.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from .interrupts import Interrupts
 
 
 class View(Protocol):
-    """A terminal that shows how a run goes on."""
+    """A terminal that shows the progress of a run."""
 
     def stage(self, name: str, detail: str, done: int = 0, total: int | None = None) -> None: ...
     def warning(self, message: str) -> None: ...
@@ -46,7 +46,7 @@ class Telemetry:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """A stage of the run: timed, told at its end with the counts put into the dictionary, named in the errors it raises."""
+        """A stage of the run: timed, logged at its end with the counts in the dictionary, named in the errors it raises."""
         counts: dict[str, Any] = {}
         self._stages.append(name)
         if self._view:
@@ -66,26 +66,26 @@ class Telemetry:
         self.event(f"{name} done", stage=name, seconds=round(self.stage_seconds[name], 3), **counts)
 
     def progress(self, detail: str, done: int = 0, total: int | None = None) -> None:
-        """Something moved inside the stage, so far of so much where that is known; shown on a terminal only."""
+        """Progress inside the stage, with its total where that is known; shown on a terminal only."""
         if self._view and self._stages:
             self._view.stage(self._stages[-1], detail, done, total)
 
     def event(self, message: str, level: int = logging.INFO, /, **fields: Any) -> None:
-        """One line."""
+        """Log one line."""
         self._logger.log(level, message, extra={"fields": {"run_id": self.run_id, **fields}})
 
     def warn(self, message: str) -> None:
-        """Something that a person should see though the run goes on."""
+        """Warn of something that does not end the run."""
         self.warnings.append(message)
         self.event(message, logging.WARNING, **({"stage": self._stages[-1]} if self._stages else {}))
         if self._view:
             self._view.warning(message)
 
     def warn_if(self, names: list[str], message: str) -> None:
-        """Warn once of all the names there are, if any."""
+        """One warning that lists all names, if there are any."""
         if names:
             self.warn(f"{message}: {', '.join(names)}")
 
     def uninterrupted(self) -> AbstractContextManager[None]:
-        """A stretch that no signal cuts in two."""
+        """Hold signals back until the block ends."""
         return self._interrupts.held()

@@ -1,6 +1,7 @@
 """No password in anything that leaves the process, whether it ends well or not."""
 
 import gzip
+import json
 import secrets
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -95,6 +97,16 @@ def test_a_wrong_password_is_not_shown_either(world: World) -> None:
     said = "".join(printed(world, *command, MYSQL_PASSWORD=wrong) for command in COMMANDS)
     assert "Access denied" in said
     assert wrong not in said
+
+
+def test_a_password_of_any_characters_is_shown_in_no_form(world: World) -> None:
+    wrong = "€'Ж\"\\%🚀 &"
+    commands = (("run",), ("run", "--json"), ("doctor",), ("verify", "--json"))
+    said = "".join(printed(world, *command, MYSQL_PASSWORD=wrong) for command in commands)
+    assert "MYSQL_PASSWORD" in said or "Access denied" in said or "codec can't encode character" in said
+    for character in "€Ж🚀":
+        for form in (character, ascii(character)[1:-1], json.dumps(character)[1:-1], quote(character)):
+            assert form not in said
 
 
 def test_a_fault_of_the_program_shows_no_password(world: World) -> None:

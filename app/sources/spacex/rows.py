@@ -10,8 +10,8 @@ from ...errors import SourceError
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
 from .models import LOOKUPS, CoreUse, CrewUse, Failure, Fairings, Launch, Links, Patch, Reddit, empty, fit, id_of
 
-MAX_LOOKUPS = 100_000
-MAX_LOOKUP_CHARS = 64 << 20
+MAX_LOOKUPS = 400_000
+MAX_LOOKUP_CHARS = 128 << 20
 """The most look-up records, and their text: all are kept in memory. SpaceX's have some 700, with 0.1 MB of text."""
 _KEPT_CHARS = 200  # of a text that does not fit, to be shown where launches refer to it
 _PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
