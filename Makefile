@@ -23,8 +23,8 @@ run-local: $(READY) ## Run the pipeline on this machine (LIVE=1: on the public A
 down: $(READY) ## Stop what run-local started, and remove its data
 	@$(VENV) -m tests.local down
 
-test: lint ## Everything: lint, then all tests; starts or installs the services they need
-	@$(PYTEST)
+test: lint ## Everything: lint, then all tests; starts or installs the services they need (ARGS=…)
+	@$(PYTEST) $(ARGS)
 
 lint: $(READY) ## ruff and mypy
 	@$(VENV) -m ruff check --quiet
@@ -35,20 +35,20 @@ format: $(READY) ## Format, and repair what ruff can
 	@$(VENV) -m ruff format --quiet
 	@$(VENV) -m ruff check --quiet --fix
 
-test-unit: $(READY) ## Tests that need no service
-	@$(PYTEST) $(FASTER)
+test-unit: $(READY) ## Tests that need no service (ARGS=… goes to pytest, as for every test target: ARGS="-k name")
+	@$(PYTEST) $(FASTER) $(ARGS)
 
 test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
-	@$(PYTEST) tests/integration
+	@$(PYTEST) tests/integration $(ARGS)
 
 test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
-	@$(PYTEST) tests/fault
+	@$(PYTEST) tests/fault $(ARGS)
 
 test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
-	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e
+	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e $(ARGS)
 
 test-compose: $(READY) ## Integration and end-to-end tests against the compose stack: MySQL and LocalStack
-	@tests/e2e/with-stack sh -c '$(PYTEST) tests/integration && $(VENV) -m pytest tests/e2e'
+	@tests/e2e/with-stack sh -c '$(PYTEST) tests/integration "$$@" && $(VENV) -m pytest tests/e2e "$$@"' sh $(ARGS)
 
 image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
 	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..core.ports import Source
+from ..core.source import Source
 from ..errors import LakeError, PipelineError, SettingsError, SourceError, WarehouseError
 from ..lake import layout
 from ..mysql.init_db import RIGHTS

@@ -46,7 +46,7 @@ def lock_name(database: str) -> str:
 
 
 class MysqlWarehouse:
-    """MySQL behind `records.Warehouse`; close it, or use it in a `with`."""
+    """MySQL as the pipeline sees it; close it, or use it in a `with`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -406,7 +406,7 @@ def _checksums(
 
 
 class OpenMerge:
-    """An open merge transaction behind `records.Merge`."""
+    """An open merge transaction: merged, not committed; left without `commit` it is rolled back."""
 
     def __init__(self, warehouse: MysqlWarehouse, run: Run) -> None:
         self._warehouse = warehouse

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
-from ..core.ports import Parser, Source
 from ..core.reconcile import CurrentState, is_followed, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
+from ..core.source import Parser, Source
 from ..core.transform import transform
 from ..core.validate import in_words, validate
 from ..errors import GateRefused, some

@@ -13,7 +13,7 @@ ALLOWED = {
     "lake": {"core"},
     "mysql": {"core"},
     "sources": {"core"},
-    "pipeline": {"core", "telemetry"},
+    "pipeline": {"core", "telemetry", "lake", "mysql"},
     "report": {"core"},
     "commands": {"core", "telemetry", "lake", "mysql", "sources", "pipeline", "report"},
 }

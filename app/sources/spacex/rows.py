@@ -4,7 +4,7 @@ from typing import Any
 
 from ...core.fields import InvalidField, Shown, as_json_array
 from ...core.model import Checked, Row, Rows, UnreadableRecord
-from ...core.ports import SetAside
+from ...core.source import SetAside
 from ...core.validate import rejection, shortened
 from ...errors import SourceError
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
