@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     mysql_admin_user: str = Field("", description="init-db alone: a user who may make users")
     mysql_admin_password: SecretStr = Field(SecretStr(""), description="its password")
     mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
+    mysql_allow_unverified: bool = Field(False, description="send secrets to a server whose TLS is not verified")
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
     environment: str = Field("local", description="dimension of the metrics")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
