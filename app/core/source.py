@@ -40,4 +40,4 @@ class Source(Protocol):
         """A parser that knows the look-ups; those that can't be used are set aside."""
 
     def probe(self, now: datetime, spool: Path) -> str:
-        """What can be told by one small request: version, newest past launch. Raises SourceError."""
+        """What one small request shows: version, newest past launch. Raises SourceError."""

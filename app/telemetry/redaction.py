@@ -16,7 +16,7 @@ from typing import Any
 MASK = "***"
 _WHOLE_WORDS_BELOW = 4
 """A shorter secret is masked only where it stands alone. Masked within words it would garble every line, and inside a word it
-can't be told from the word. It is not refused: the server decides which passwords it takes."""
+can't be distinguished from the word. It is not refused: the server decides which passwords it takes."""
 _FRAGMENT_CHARS = 12  # servers cut what they quote in an error: a part as long as this is masked too
 _DEEPEST = 100  # of values in values: Python gives up at a thousand
 _LEAST_CODED = 4  # of base64 or hexadecimal: fewer characters stand in any word

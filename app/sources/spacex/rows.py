@@ -26,7 +26,7 @@ class SpacexParser:
         self._records = self._chars = 0
 
     def learn(self, kind: str, index: int, raw: Any) -> None:
-        """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it.
+        """Add one lookup record; one that does not fit is set aside, and so are the launches that refer to it.
 
         Raises SourceError when there are too many.
         """
