@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..errors import Unhealthy, some
 from .checks import examine
 from .invocation import Invocation

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..core.schema import TABLES
 from ..core.transform import frame, frame_types
 from ..errors import DeadlineExceeded, LockHeld, PipelineError, UnreadableObject

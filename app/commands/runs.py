@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..errors import SettingsError
 from ..mysql.warehouse import MysqlWarehouse
 from .invocation import Invocation

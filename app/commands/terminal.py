@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..core.health import Check
-from ..core.model import RunState, RunSummary
+from ..core.runs import RunState, RunSummary
 from ..core.schema import TABLES
 from ..telemetry.output import ESCAPED
 from ..telemetry.redaction import redacted

@@ -5,13 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from .model import (
-    ArchivedResponse,
-    Checked,
-    Rejected,
-    Response,
-    Rows,
-)
+from .model import ArchivedResponse, Checked, Rejected, Response, Rows
 
 SetAside = Callable[[Rejected, Any], None]
 """Takes a record that can't be used, and what is wrong with it."""

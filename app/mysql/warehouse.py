@@ -22,7 +22,8 @@ from .. import __version__
 from ..core.checksum import server
 from ..core.checksum.digest import Checksum, with_hashes
 from ..core.identifiers import quoted
-from ..core.model import LastRun, Merged, PartitionKey, Prepared, Run, RunState, RunSummary
+from ..core.model import PartitionKey, Run
+from ..core.runs import LastRun, Merged, Prepared, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings

@@ -10,18 +10,9 @@ import pyarrow as pa
 
 from .. import __version__
 from ..core.health import MOST_SKEW_S
-from ..core.model import (
-    ArchivedResponse,
-    Manifest,
-    PartitionKey,
-    Prepared,
-    Response,
-    Run,
-    RunState,
-    RunSummary,
-    WrittenFile,
-)
+from ..core.model import ArchivedResponse, Manifest, PartitionKey, Response, Run, WrittenFile
 from ..core.reconcile import CurrentState, Limits, Received, departures, gate, is_trusted, reconcile
+from ..core.runs import Prepared, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, TRANSFORM_VERSION
 from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..telemetry.stages import Telemetry

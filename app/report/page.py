@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 from markupsafe import Markup
 
-from ..core.model import Manifest, PastRun
+from ..core.model import Manifest
+from ..core.runs import PastRun
 from ..core.transform import frame
 from . import quality, sections, stats
 from .format import age, date, minute, percent, span

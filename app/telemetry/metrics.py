@@ -4,7 +4,7 @@ import json
 import sys
 from datetime import datetime
 
-from ..core.model import RunSummary
+from ..core.runs import RunSummary
 from ..core.schema import TABLES
 
 NAMESPACE = "SpacexPipeline"

@@ -10,7 +10,7 @@ import yaml
 
 from app.core.checksum.digest import Checksum, with_hashes
 from app.core.diff import difference
-from app.core.model import LastRun, LookupUse, Manifest, PartitionKey, Run, RunState, StoredObject, WrittenFile
+from app.core.model import LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
 from app.core.reconcile import (
     CurrentState,
     Limits,
@@ -22,6 +22,7 @@ from app.core.reconcile import (
     is_trusted,
     reconcile,
 )
+from app.core.runs import LastRun, RunState
 from app.core.schema import LAUNCHES, SCHEMA_VERSION, TRANSFORM_VERSION
 from app.pipeline.history import launch_changes
 from tests.cases import FIXTURES, all_used

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.core.model import Merged, RunState, RunSummary
+from app.core.runs import Merged, RunState, RunSummary
 from app.core.schema import TABLES
 from app.telemetry.metrics import print_metrics
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.core.model import Manifest, PastRun, RunState
+from app.core.model import Manifest
+from app.core.runs import PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
 from app.report import quality, sections, stats
