@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
     mysql_allow_unverified: bool = Field(False, description="send secrets to a server whose TLS is not verified")
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
-    environment: str = Field("local", description="dimension of the metrics")
+    stack: str = Field("local", description="dimension of the metrics: whose they are")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
     run_timeout_s: int = Field(900, ge=10, le=86_400, description="most seconds that a run may take")
     max_rejected_ratio: float = Field(0.05, ge=0, le=1, description="gate: most launches that may be rejected")

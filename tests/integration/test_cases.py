@@ -268,7 +268,7 @@ def test_a_table_of_somebody_else_is_refused(program: Program) -> None:
     program.login.query("CREATE TABLE launches (id INT PRIMARY KEY)")
     program.login.query("INSERT INTO launches VALUES (1)")
     failed = program("run", code=6)
-    assert "it is not this pipeline's" in failed.lines[-1]["message"]
+    assert "has no pipeline_runs beside it: another program's" in failed.lines[-1]["message"]
     assert program.login.query("SELECT * FROM launches") == ((1,),)
 
 

@@ -67,7 +67,7 @@ def test_commands_in_the_docs_are_commands() -> None:
     tried = 0
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for code in re.findall(r"`([^`\n]+)`|^    (.+)$", page.read_text(), re.MULTILINE):
-            words = "".join(code).split("#")[0].removeprefix("python -m app ").split()
+            words = re.sub(r"^(python -m app|infra/task \w+) ", "", "".join(code).split("#")[0]).split()
             command = cli.commands.get(words[0]) if words else None
             options = [word for word in words[1:] if word.startswith("--")]
             if command and options:
