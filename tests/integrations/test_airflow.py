@@ -189,5 +189,5 @@ def test_what_an_exit_code_means_is_the_same_everywhere(name: str) -> None:
 
 @WITH_WORKER
 def test_telemetry_is_off(airflow: Airflow) -> None:
-    """This release has none; for one that has, it is off."""
+    """The release has none; for one that has, it is off."""
     assert airflow("airflow config get-value usage_data_collection enabled").stdout.split() == ["False"]
