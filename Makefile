@@ -7,7 +7,7 @@ INFRA  := build/infra
 BENCH  := build/bench
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: bench audit clean
+.PHONY: soak bench audit clean
 .SUFFIXES:
 
 help: ## Show this list
@@ -43,6 +43,9 @@ test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL
 
 test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
 	@$(PYTEST) tests/fault
+
+soak: $(READY) ## Random runs, disturbed in every way, held to a second statement (ARGS="--seed 7 --runs 200 --minutes 20")
+	@$(VENV) -m tests.soak $(ARGS)
 
 test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
 	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e
