@@ -15,8 +15,10 @@ _STATEMENTS = (
     "DELETE FROM launches ORDER BY launch_id LIMIT 1",
     "DELETE FROM launch_payloads",
     "UPDATE launch_cores SET launch_id = 'altered' ORDER BY launch_id LIMIT 1",
-    "INSERT INTO launch_crew (launch_id, position, launch_year, row_hash, changed_run_id, changed_at) "
-    "VALUES ('altered', 0, 2020, REPEAT('0', 32), 'altered', NOW(6))",
+    (
+        "INSERT INTO launch_crew (launch_id, position, launch_year, row_hash, changed_run_id, changed_at) "
+        "VALUES ('altered', 0, 2020, REPEAT('0', 32), 'altered', NOW(6))"
+    ),
     f"UPDATE {HISTORY} SET `new` = 'altered'",
     f"DELETE FROM {HISTORY} ORDER BY run_id LIMIT 1",
     "TRUNCATE launch_failures",
