@@ -9,7 +9,7 @@ PREFECT := build/prefect
 AIRFLOW := build/airflow
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: bench audit clean test-integrations
+.PHONY: soak bench audit clean test-integrations
 .SUFFIXES:
 
 help: ## Show this list
@@ -45,6 +45,9 @@ test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL
 
 test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
 	@$(PYTEST) tests/fault $(ARGS)
+
+soak: $(READY) ## Random runs, disturbed in every way, held to a second statement (ARGS="--seed 7 --runs 200 --minutes 20")
+	@$(VENV) -m tests.soak $(ARGS)
 
 test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
 	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e $(ARGS)

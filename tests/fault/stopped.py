@@ -34,11 +34,21 @@ _processes.set_forkserver_preload(["__main__", __name__])
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a run ends: before or after the effect, by an exception, by SIGKILL, or by SIGTERM as soon as it can."""
+    """Where a run ends: before or after the effect, by an exception, by SIGKILL, or by SIGTERM as soon as it can.
+
+    The effect is named as the watch names it, or `#12`: the twelfth, whatever it is. With `after_s` it is a signal after so many
+    seconds, whatever the run does then.
+    """
 
     effect: str
     when: Literal["before", "after"]
     how: Literal["exception", "kill", "term"]
+    after_s: float | None = None
+
+    @property
+    def signal(self) -> signal.Signals:
+        """The signal that ends it so."""
+        return signal.SIGKILL if self.how == "kill" else signal.SIGTERM
 
 
 def run_stopped(environment: Mapping[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> int:
@@ -95,6 +105,10 @@ class _Watch:
             return command(connection, kind, sql)
 
         botocore.client.BaseClient._make_api_call = calling  # type: ignore[attr-defined]
+        if self._stop and self._stop.after_s is not None:
+            timer = threading.Timer(self._stop.after_s, os.kill, (os.getpid(), self._stop.signal))
+            timer.daemon = True
+            timer.start()
         connection.query, connection._execute_command = querying, commanding
         for name in ("begin", "commit", "rollback"):
             setattr(connection, name, controlling(name))
@@ -105,28 +119,26 @@ class _Watch:
         try:
             if _READS.match(what):
                 return act()
-            effect = self._named(what)
-            self._end_if(effect, "before")
+            names = self._named(what)
+            self._end_if(names, "before")
             done = act()
-            self._end_if(effect, "after")
+            self._end_if(names, "after")
             return done
         finally:
             self._statement.__dict__.clear()
 
-    def _named(self, what: str) -> str:
+    def _named(self, what: str) -> tuple[str, str]:
         what = _DATE.sub("date=DAY", _RUN_ID.sub("RUN", " ".join(what.split())))[:_NAME_CHARS]
         with self._lock:
             self._seen[what] += 1
-            effect = f"{what} #{self._seen[what]}"
+            effect, place = f"{what} #{self._seen[what]}", f"#{self._seen.total()}"
         os.write(self._effects, f"{effect}\n".encode())
-        return effect
+        return effect, place
 
-    def _end_if(self, effect: str, when: str) -> None:
-        if self._stop and (self._stop.effect, self._stop.when) == (effect, when):
-            if self._stop.how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self._stop.how == "term":
-                os.kill(os.getpid(), signal.SIGTERM)
+    def _end_if(self, names: tuple[str, str], when: str) -> None:
+        if self._stop and self._stop.effect in names and self._stop.when == when:
+            if self._stop.how != "exception":
+                os.kill(os.getpid(), self._stop.signal)
                 return
             raise RuntimeError("stopped by the test")
 
