@@ -25,9 +25,9 @@ from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
 from . import ddl, requirements, sql
 from .query import naive, query_if_there, text_of
+from .rows import as_stored, checksums, found_tables
 from .runs import RunsTable
 from .session import Session, checked
-from .rows import as_stored, checksums, found_tables
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
