@@ -103,18 +103,18 @@ def run(**options: Any) -> Request:
 def plan(**options: Any) -> Request:
     """Show what a run would change, and write nothing.
 
-    Rows and columns, DDL, records to set aside, what the gate says, and the first rows of each table.
+    Rows and columns, DDL, rejected records, the gate's verdict, and the first rows of each table.
     """
     return Request("plan", **options)
 
 
 @cli.command(epilog=_examples("verify", "verify --heal"))
 @_json
-@click.option("--heal", is_flag=True, help="Repair what differs, from the raw archive of the run that published.")
+@click.option("--heal", is_flag=True, help="Repair what differs, from the raw archive or from the other store.")
 def verify(**options: Any) -> Request:
     """Prove the published snapshot by its values.
 
-    The raw archive, and every partition in S3 and in MySQL; rows that differ are named.
+    It reads back the raw archive and every partition in S3 and MySQL, and names the rows that differ.
     """
     return Request("verify", **options)
 
@@ -134,10 +134,10 @@ def verify(**options: Any) -> Request:
 @_rows
 @_gate
 def replay(since: datetime | None, until: datetime | None, **options: Any) -> Request:
-    """Publish once more what an earlier run received.
+    """Publish again what an earlier run received.
 
-    It comes from the raw archive, through the same path as a run: after a repair of the program quarantined records are
-    tried again. Elsewhere each run is of the time when it was; here, the next run publishes what the source says today.
+    It comes from the raw archive and takes the same path as a run, so that quarantined records are tried again after a fix.
+    Elsewhere each run is dated as it was then; here, the next run publishes what the source says today.
     """
     if (options["run_id"] is None) == (since is None and until is None):
         raise click.UsageError("give either a run id, or --from and --to")
@@ -174,7 +174,7 @@ def show(**options: Any) -> Request:
 def report(**options: Any) -> Request:
     """Write one HTML page of charts, data quality and runs.
 
-    It is of the published snapshot, and needs nothing beside it.
+    It shows the published snapshot and needs no other file.
     """
     return Request("report", **options)
 
@@ -182,7 +182,7 @@ def report(**options: Any) -> Request:
 @cli.command(epilog=_examples("doctor", "doctor --json | jq '.[] | select(.passed | not)'"))
 @_json
 def doctor(**options: Any) -> Request:
-    """Look whether a run has all that it needs.
+    """Check that a run has everything it needs.
 
     Settings, source, S3, MySQL and CloudWatch; nothing is changed.
     """
@@ -192,9 +192,9 @@ def doctor(**options: Any) -> Request:
 @cli.command("init-db", epilog=_examples("init-db              with MYSQL_ADMIN_USER and MYSQL_ADMIN_PASSWORD set"))
 @_json
 def init_db(**options: Any) -> Request:
-    """Make the database and the program's user.
+    """Create the database and the program's user.
 
-    With the rights of a run; where the user is there already it gets the password that is set.
+    The user gets the rights of a run; one that is there already gets the password that is set.
     """
     return Request("init-db", **options)
 

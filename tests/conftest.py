@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import Program
+from tests.program import QUICK, Program
 from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, create_database, drop_database
 from tests.services.aws import without_settings
@@ -67,6 +67,7 @@ def settings_env(aws: AwsEndpoint, bucket: str, database: Login) -> dict[str, st
     return {
         **aws.environment(),
         **database.environment(),
+        **QUICK,
         "SOURCE": "spacex",
         "SOURCE_URL": nobody,
         "S3_BUCKET": bucket,
@@ -76,19 +77,9 @@ def settings_env(aws: AwsEndpoint, bucket: str, database: Login) -> dict[str, st
 @pytest.fixture(scope="session")
 def recorded_data() -> Path:
     """The folder of recorded answers, which are not ours to publish."""
-    return _folder("RECORDED_DATA")
-
-
-@pytest.fixture(scope="session")
-def cases_data() -> Path:
-    """The folder of input files of the open cases."""
-    return _folder("CASES_DATA")
-
-
-def _folder(variable: str) -> Path:
-    if folder := os.environ.get(variable):
+    if folder := os.environ.get("RECORDED_DATA"):
         return Path(folder)
-    pytest.skip(f"{variable} names no folder")
+    pytest.skip("RECORDED_DATA names no folder")
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..errors import Unhealthy, some
 from .checks import examine
 from .invocation import Invocation
 
 _NAMED = 10
+_LEVELS = {"pass": logging.INFO, "warn": logging.WARNING, "FAIL": logging.ERROR}
 
 
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
@@ -21,8 +22,7 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
         job.view.show_checks(checks)
     else:
         for check in checks:
-            level = logging.INFO if check.passed else logging.ERROR
-            verdict = "pass" if check.passed else "FAIL"
-            job.telemetry.event(f"{verdict} {check.name}: {check.found}", level, **dataclasses.asdict(check))
+            level = _LEVELS[check.verdict]
+            job.telemetry.event(f"{check.verdict} {check.name}: {check.found}", level, **dataclasses.asdict(check))
     if failed := [check for check in checks if not check.passed]:
         raise Unhealthy(some([check.name for check in failed], _NAMED), failed[0].exit_code)

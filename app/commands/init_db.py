@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..mysql.init_db import init_db
 from .invocation import Invocation
 

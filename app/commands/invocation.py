@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from .. import sources
 from ..cli import Request
-from ..core.model import Run, RunState, RunSummary
+from ..core.model import Run
 from ..core.reconcile import Limits
+from ..core.runs import RunState, RunSummary
 from ..errors import DeadlineExceeded, LakeError, SourceError, WarehouseError
 from ..lake.layout import RUN_ID_CHANCES, new_run_id
 from ..lake.store import S3Lake

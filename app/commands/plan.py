@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..core.model import RunState
+from ..core.runs import RunState
 from ..errors import GateRefused
 from ..pipeline.plan import preview
 from .invocation import Invocation

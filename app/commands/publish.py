@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..core.model import RunState
-from ..core.ports import Warehouse
+from ..core.runs import RunState
 from ..core.schema import TABLES
 from ..core.transform import frame, frame_types
 from ..errors import DeadlineExceeded, LockHeld, PipelineError, UnreadableObject
+from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline import run as pipeline
 from ..pipeline.adapters import Adapters
 from ..telemetry.redaction import redacted
@@ -70,7 +70,7 @@ def show_frames(job: Invocation, head: pipeline.Head) -> None:
         job.view.show_frame(name, some, rows)
 
 
-def _record_failure(job: Invocation, warehouse: Warehouse, error: BaseException) -> None:
+def _record_failure(job: Invocation, warehouse: MysqlWarehouse, error: BaseException) -> None:
     if isinstance(error, LockHeld):
         return  # the table is the other run's at this time
     _fail(job, error)

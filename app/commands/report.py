@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from ..core.model import PastRun, RunState
+from ..core.runs import PastRun, RunState
 from ..core.schema import TABLES
 from ..errors import LakeError, SettingsError
 from ..pipeline.look import look

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ..core.model import RunState
-from ..core.ports import Warehouse
+from ..core.runs import RunState
 from ..errors import SettingsError
+from ..mysql.warehouse import MysqlWarehouse
 from .invocation import Invocation
 
 
@@ -27,7 +27,7 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
             job.telemetry.event(f"run {one['run_id']} {one['state']}", run=one)
 
 
-def named(warehouse: Warehouse, run_id: str | None) -> str | None:
+def named(warehouse: MysqlWarehouse, run_id: str | None) -> str | None:
     """The id that is meant: `latest` is the newest run that `runs` lists. Raises SettingsError when it can't be one."""
     if run_id is not None and not run_id.isascii():  # the server would refuse to compare it
         raise SettingsError(f"{run_id} is not the id of a run", hint="see: runs")

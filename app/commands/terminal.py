@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..core.model import RunState, RunSummary
+from ..core.health import Check
+from ..core.runs import RunState, RunSummary
 from ..core.schema import TABLES
 from ..telemetry.output import ESCAPED
 from ..telemetry.redaction import redacted
 from ..telemetry.text import printable
-from .checks import Check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,8 +123,9 @@ class Terminal:
         """What the doctor found, one line each, the repair below what failed."""
         self.close()
         for check in checks:
-            self._say(("pass", "green") if check.passed else ("FAIL", "bold red"), f" {check.name}: {check.found}")
-            if not check.passed and check.hint:
+            style = {"pass": "green", "warn": "yellow", "FAIL": "bold red"}[check.verdict]
+            self._say((check.verdict, style), f" {check.name}: {check.found}")
+            if check.verdict != "pass" and check.hint:
                 self._say("     ", (f"→ {check.hint}", "yellow"))
 
     def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:

@@ -3,7 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from ..core.model import Manifest, RunState
+from ..core.model import Manifest
+from ..core.runs import RunState
 from ..errors import SettingsError, StoresDisagree, UnreadableObject, some
 from ..pipeline.adapters import Adapters
 from ..pipeline.replay import ArchivedSource

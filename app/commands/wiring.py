@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..cli import Request
-from ..errors import PipelineError, SettingsError, Stopped
+from ..errors import LockHeld, PipelineError, SettingsError, Stopped
 from ..settings import load_settings
 from ..telemetry.logs import cloudwatch
 from ..telemetry.metrics import print_metrics
@@ -105,8 +105,8 @@ def _log_failures_elsewhere(logger: logging.Logger) -> None:
 def _print_result(job: Invocation, command: _Command, code: int) -> None:
     request, settings = job.request, job.settings
     if not job.view and not request.as_json and command.is_measured:
-        environment = redacted(settings.environment, settings.secrets)
-        print_metrics(job.summary, environment, datetime.now(UTC), of_run=request.command == "run")
+        stack = redacted(settings.stack, settings.secrets)
+        print_metrics(job.summary, stack, datetime.now(UTC), None if code == LockHeld.exit_code else request.command)
     if request.as_json:
         result = {**dataclasses.asdict(job.summary), "exit_code": code} if job.result is None else job.result
         print(json_text(redacted_value(result, settings.secrets), indent=1))  # noqa: T201

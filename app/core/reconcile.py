@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .checksum.digest import Checksum
-from .model import LastRun, LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
+from .model import LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
+from .runs import LastRun
 from .schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
 
 _TOLERATED = 3  # rows or references: below this a ratio says nothing

@@ -31,7 +31,7 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def frame_types(table: Table) -> dict[str, str]:
-    """The types of the columns of `frame`, as pandas names them, told without it."""
+    """The types of the columns of `frame`, as pandas names them, known without importing it."""
     return {c.name: f"{c.kind.value.arrow}[pyarrow]" for c in table.columns}
 
 

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from .fields import InvalidField, Shown, readable_id
 from .model import Checked, Rejected
-from .ports import Parser
 from .schema import SNAPSHOT
+from .source import Parser
 
 MAX_PENDING_CHARS = 4 << 20
 """How much text of look-ups the rows of one `Checked` may repeat before the next is begun."""

@@ -29,7 +29,7 @@ from .raw import RawArchive
 
 
 class S3Lake:
-    """S3 behind `ports.Lake`; may be used from several threads.
+    """S3 as the pipeline sees it; may be used from several threads.
 
     Every method raises LakeError when S3 fails, and UnreadableObject when an object is gone or is not what it was.
     """

@@ -22,12 +22,13 @@ from .. import __version__
 from ..core.checksum import server
 from ..core.checksum.digest import Checksum, with_hashes
 from ..core.identifiers import quoted
-from ..core.model import LastRun, Merged, PartitionKey, Prepared, Run, RunState, RunSummary
+from ..core.model import PartitionKey, Run
+from ..core.runs import LastRun, Merged, Prepared, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION, Kind, Table
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
-from . import ddl, sql
-from .session import Session
+from . import ddl, requirements, sql
+from .session import Session, checked
 
 _LOCK_NAME_CHARS = 64
 _IDS_A_QUERY = 500
@@ -46,7 +47,7 @@ def lock_name(database: str) -> str:
 
 
 class MysqlWarehouse:
-    """MySQL behind `records.Warehouse`; close it, or use it in a `with`."""
+    """MySQL as the pipeline sees it; close it, or use it in a `with`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -98,13 +99,10 @@ class MysqlWarehouse:
         for statement in migration.ddl:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
-        return Prepared(number, last_run, migration.ddl, migration.unknown, self.clock_skew_s())
+        requirements.check(self._session)
+        return Prepared(number, last_run, migration.ddl, migration.unknown, requirements.clock_skew_s(self._session))
 
-    def clock_skew_s(self) -> float:
-        """How far this machine's clock is ahead of the server's, seconds."""
-        there = self._session.query("SELECT UTC_TIMESTAMP(6)")[0][0]
-        return float((datetime.now(UTC) - there.replace(tzinfo=UTC)).total_seconds())
-
+    @checked
     def _migration(self) -> ddl.Migration:
         migration = ddl.migration(self._found_tables())
         if migration.refused:
@@ -141,6 +139,7 @@ class MysqlWarehouse:
 
     # --- pipeline_runs --------------------------------------------------------------------------------------------
 
+    @checked
     def start(self, run: Run, least_number: int = 0) -> int:
         """Write the run's row; the number that it was given.
 
@@ -161,19 +160,25 @@ class MysqlWarehouse:
             ],
         )
         number = self.number_of(run.id)
-        assert number is not None
+        if number is None:
+            raise WarehouseError(
+                "the run's row in pipeline_runs is gone as soon as it was written", hint="who else writes there?"
+            )
         return number
 
+    @checked
     def number_of(self, run_id: str) -> int | None:
         """The number of a run; None when `pipeline_runs` does not know it."""
         found = self._query_if_there("SELECT `number` FROM `pipeline_runs` WHERE `run_id` = %s", [run_id])
         return int(found[0][0]) if found and found[0][0] is not None else None
 
+    @checked
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         rows = self._query_if_there("SELECT `run_id`, `number` FROM `pipeline_runs` WHERE `number` IS NOT NULL")
         return {_text(run_id): int(number) for run_id, number in rows}
 
+    @checked
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         newest = self._query_if_there(f"SELECT `state` FROM `pipeline_runs` {_NEWEST} LIMIT 1")
@@ -198,6 +203,7 @@ class MysqlWarehouse:
         found = self._runs("WHERE `run_id` = %s", run_id)
         return found[0] if found else None
 
+    @checked
     def _runs(self, which: str, value: Any) -> list[dict[str, Any]]:
         names = [name for name, _ in sql.RUNS_COLUMNS]
         listed = ", ".join(map(quoted, names))
@@ -250,6 +256,7 @@ class MysqlWarehouse:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
+    @checked
     def counts(self) -> dict[PartitionKey, int]:
         """Rows by table and year; a table that is not there has none."""
         found = {}
@@ -258,6 +265,7 @@ class MysqlWarehouse:
                 found[table.name, int(year)] = int(rows)
         return found
 
+    @checked
     def checksums(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Checksum]:
         """Rows and digest of partitions, computed by the server from the values it holds."""
         years: dict[str, set[int]] = {}
@@ -279,10 +287,12 @@ class MysqlWarehouse:
         threading.Thread(target=compute, daemon=True).start()
         return found
 
+    @checked
     def launch_ids(self) -> set[str]:
         """The ids of all launches held."""
         return {_text(row[0]) for row in self._query_if_there("SELECT `launch_id` FROM `launches`")}
 
+    @checked
     def rows_of(self, ids: Iterable[str]) -> dict[str, pa.Table]:
         """All rows of the given launches as stored, but for launches with a row whose facts no longer have its hash."""
         wanted = sorted(ids)
@@ -301,6 +311,7 @@ class MysqlWarehouse:
             for name, rows in found.items()
         }
 
+    @checked
     def rows_of_years(self, table: str, years: Iterable[int]) -> pa.Table:
         """All rows of some years of a table, as stored: the hashes beside them too."""
         parts = [TABLES[table].arrow.empty_table()]
@@ -394,6 +405,7 @@ class MysqlWarehouse:
         return bool(self._session.query("SELECT 1 FROM `pipeline_runs` WHERE `run_id` = %s AND `state` = 'merged'", [run.id]))
 
 
+@checked
 def _checksums(
     query: Callable[[str], list[tuple[Any, ...]]], years: Mapping[str, set[int] | None]
 ) -> dict[PartitionKey, Checksum]:
@@ -406,7 +418,7 @@ def _checksums(
 
 
 class OpenMerge:
-    """An open merge transaction behind `records.Merge`."""
+    """An open merge transaction: merged, not committed; left without `commit` it is rolled back."""
 
     def __init__(self, warehouse: MysqlWarehouse, run: Run) -> None:
         self._warehouse = warehouse

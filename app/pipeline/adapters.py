@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..core.ports import Lake, Source, Warehouse
+from ..core.source import Source
+from ..lake.store import S3Lake
+from ..mysql.warehouse import MysqlWarehouse
 from ..telemetry.stages import Telemetry
 
 
@@ -11,6 +13,6 @@ class Adapters:
     """The three systems that a run works with, and what it tells of itself."""
 
     source: Source
-    lake: Lake
-    warehouse: Warehouse
+    lake: S3Lake
+    warehouse: MysqlWarehouse
     telemetry: Telemetry

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
-from ..core.ports import Parser, Source
 from ..core.reconcile import CurrentState, is_followed, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
+from ..core.source import Parser, Source
 from ..core.transform import transform
 from ..core.validate import in_words, validate
 from ..errors import GateRefused, some
@@ -33,7 +33,7 @@ _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really ho
 
 @dataclass
 class Candidate:
-    """What the launches of one answer came to."""
+    """The result of validating and transforming one response."""
 
     spill: Spill
     accepted: int = 0
@@ -52,7 +52,7 @@ class Candidate:
 
 @dataclass
 class _Part:
-    """What the launches of some bodies came to."""
+    """The result of some of its bodies."""
 
     spill: Spill
     aside: RejectsFile
@@ -67,7 +67,7 @@ class _Part:
     row_bytes: int = 0
 
     def take(self, checked: Checked, as_of: datetime) -> None:
-        """Take up some launches. Raises GateRefused when there is more than any sound answer has."""
+        """Add some launches. Raises GateRefused when there is more than any sound answer has."""
         self.places += _ids_in_order(checked)
         self.accepted.update(checked.ids)
         for reject, raw in checked.rejected:
@@ -102,7 +102,7 @@ class _Part:
         self.aside.close()
 
     def add(self, other: "_Part") -> None:
-        """Take up what the bodies after these came to; its places count from where these end."""
+        """Add the results of the bodies after these; its places count from where these end."""
         self.spill.absorb(other.spill)
         self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
         self.accepted |= other.accepted

@@ -4,8 +4,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ..core.checksum.digest import Checksum
-from ..core.model import LastRun, Manifest, PartitionKey, Pointer, StoredObject
+from ..core.model import Manifest, PartitionKey, Pointer, StoredObject
 from ..core.reconcile import CurrentState
+from ..core.runs import LastRun
 from ..errors import WarehouseError, waiting_for
 from .adapters import Adapters
 from .published import published_manifest

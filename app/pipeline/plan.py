@@ -7,8 +7,9 @@ from typing import Any
 
 from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns
-from ..core.model import LastRun, Response, Run, RunSummary
+from ..core.model import Response, Run
 from ..core.reconcile import CurrentState, Limits, departures, is_trusted, reconcile
+from ..core.runs import LastRun, RunSummary
 from ..core.schema import TABLES
 from ..errors import GateRefused, UnreadableObject
 from .adapters import Adapters

@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
-from ..core.model import PartitionKey, Run, RunState, RunSummary, WrittenFile
+from ..core.model import PartitionKey, Run, WrittenFile
 from ..core.reconcile import CurrentState, Plan, differences
+from ..core.runs import RunState, RunSummary
 from ..core.schema import TABLES
 from ..errors import StoresDisagree, some
 from ..telemetry.stages import Telemetry

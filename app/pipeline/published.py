@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from ..core.checksum.digest import Checksum, row_hashes
 from ..core.model import Manifest, PartitionKey, WrittenFile
-from ..core.ports import Lake
 from ..core.reconcile import CurrentState, checksum_named
 from ..core.schema import SCHEMA_VERSION, TABLES, Table
 from ..errors import LakeError, UnreadableObject, waiting_for
+from ..lake.store import S3Lake
 from .adapters import Adapters
 
 _WORKERS = 8
@@ -95,7 +95,7 @@ def published_manifest(adapters: Adapters, merged_id: str | None) -> Manifest | 
     return newest
 
 
-def published_rows(lake: Lake, manifest: Manifest, table: str, count: int) -> pa.Table:
+def published_rows(lake: S3Lake, manifest: Manifest, table: str, count: int) -> pa.Table:
     """The first rows of a table as the lake holds them."""
     rows = TABLES[table].arrow.empty_table()
     for file in manifest.files:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ..core.model import ArchivedResponse, Manifest, Response
-from ..core.ports import Lake, Parser, SetAside, Source, Warehouse
+from ..core.source import Parser, SetAside, Source
 from ..errors import LakeError
+from ..lake.store import S3Lake
+from ..mysql.warehouse import MysqlWarehouse
 
 
 class ArchivedSource:
     """A source that answers with archived bodies; `copied`: they go into another archive, and count as new there."""
 
-    def __init__(self, source: Source, lake: Lake, responses: Mapping[str, ArchivedResponse], *, copied: bool) -> None:
+    def __init__(self, source: Source, lake: S3Lake, responses: Mapping[str, ArchivedResponse], *, copied: bool) -> None:
         self.name = source.name
         self.url = source.url
         self._source = source
@@ -41,7 +43,7 @@ class ArchivedSource:
         return self._source.probe(now, spool)
 
 
-def archived_run(lake: Lake, warehouse: Warehouse, source: str, run_id: str) -> Manifest:
+def archived_run(lake: S3Lake, warehouse: MysqlWarehouse, source: str, run_id: str) -> Manifest:
     """What a run received; one that published nothing is completed by what the run before it had. Raises PipelineError."""
     if manifest := lake.manifest(run_id):
         if manifest.source != source:
@@ -62,7 +64,7 @@ def archived_run(lake: Lake, warehouse: Warehouse, source: str, run_id: str) -> 
     return base.model_copy(update=what)
 
 
-def _published_before(lake: Lake, warehouse: Warehouse, run_id: str) -> Manifest | None:
+def _published_before(lake: S3Lake, warehouse: MysqlWarehouse, run_id: str) -> Manifest | None:
     numbers = warehouse.numbers()
     earlier = [other for other in lake.published_run_ids() if numbers.get(other, 0) < numbers[run_id]]
     return lake.manifest(max(earlier, key=lambda other: (numbers.get(other, 0), other))) if earlier else None

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import __version__
-from ..core.model import Run, RunState, RunSummary
+from ..core.model import Run
 from ..core.reconcile import reconcile
+from ..core.runs import RunState, RunSummary
 from ..errors import StoresDisagree
 from .adapters import Adapters
 from .candidate import Candidate

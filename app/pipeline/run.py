@@ -9,18 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from .. import __version__
-from ..core.model import (
-    ArchivedResponse,
-    Manifest,
-    PartitionKey,
-    Prepared,
-    Response,
-    Run,
-    RunState,
-    RunSummary,
-    WrittenFile,
-)
+from ..core.health import MOST_SKEW_S
+from ..core.model import ArchivedResponse, Manifest, PartitionKey, Response, Run, WrittenFile
 from ..core.reconcile import CurrentState, Limits, Received, departures, gate, is_trusted, reconcile
+from ..core.runs import Prepared, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, TRANSFORM_VERSION
 from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..telemetry.stages import Telemetry
@@ -29,9 +21,6 @@ from .candidate import Candidate, derive
 from .look import look
 from .publish import publish
 from .published import Published, published_rows, rows_by_table, workers
-
-MOST_SKEW_S = 60.0
-"""How far a clock may be from the server's before it is warned of."""
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
@@ -54,17 +43,22 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
     trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
     responses = extract(adapters, found.manifest if trusted else None, spool)
+    is_news = not (trusted and found.manifest and is_known(responses, found.manifest))
+    if is_news:  # the server goes on computing meanwhile
+        archived, responses = archive(run, adapters, responses, spool)
     current = found.complete(adapters)
     summary.rows = rows_by_table(current.in_mysql)
     summary.repaired = departures(current)
-    if trusted and not summary.repaired and current.manifest and is_known(responses, current.manifest):
-        _fill_unchanged(summary, current.manifest, telemetry)
-        _warn_if_stale(summary, run, stale_after_days, telemetry)
-        _record(adapters, summary)
-        return functools.partial(published_rows, lake, current.manifest)
     if current.manifest:
         telemetry.warn_if(summary.repaired, "not as published, and repaired by this run")
-    archived, responses = archive(run, adapters, responses, spool)
+    if not is_news:
+        assert current.manifest
+        if not summary.repaired:
+            _fill_unchanged(summary, current.manifest, telemetry)
+            _warn_if_stale(summary, run, stale_after_days, telemetry)
+            _record(adapters, summary)
+            return functools.partial(published_rows, lake, current.manifest)
+        archived, responses = archive(run, adapters, responses, spool)
     published = Published(adapters, current)
     candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted)
     fill(summary, candidate)

@@ -52,7 +52,7 @@ def _result(reading: int) -> Any:
     try:
         found = pickle.loads(answer)  # noqa: S301  # our own process wrote it
     except (EOFError, pickle.UnpicklingError):
-        raise PipelineError("the second process ended without a word", hint="was there too little memory?") from None
+        raise PipelineError("the second process exited without a result", hint="was there too little memory?") from None
     if isinstance(found, BaseException):
         raise found
     return found

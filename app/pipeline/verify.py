@@ -7,8 +7,9 @@ from typing import Any
 
 from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns, difference
-from ..core.model import Manifest, PartitionKey, Run, RunState, RunSummary
+from ..core.model import Manifest, PartitionKey, Run
 from ..core.reconcile import CurrentState, checksum_named, departures, is_mysql_ahead
+from ..core.runs import RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, TABLES
 from ..core.transform import conform
 from ..errors import LakeError, UnreadableObject, WarehouseError, some

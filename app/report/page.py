@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from markupsafe import Markup
 
-from ..core.model import Manifest, PastRun
+from ..core.model import Manifest
+from ..core.runs import PastRun
 from ..core.transform import frame
-from . import figures, quality, stats
+from . import quality, sections, stats
 from .format import age, date, minute, percent, span
 
 _KG_PER_T = 1000
@@ -42,15 +43,15 @@ def report(
         trust=quality.trust(manifest, runs, is_stale=is_stale),
         totals=_totals(frames),
         newest=_newest(frames["launches"], manifest.newest_launch_utc),
-        outcomes=figures.outcomes(frames["launches"]),
-        landings=figures.landings(frames["launches"], frames["launch_cores"]),
-        masses=figures.masses(frames["launches"], frames["launch_payloads"]),
-        moves=figures.moves(frames["launches"], frames["launch_changes"], manifest.as_of),
-        coming=figures.coming(frames["launches"], manifest.as_of),
-        last=figures.last(frames["launches"]),
-        boosters=figures.boosters(frames["launches"], frames["launch_cores"]),
-        customers=figures.customers(frames["launches"], frames["launch_payloads"]),
-        failures=figures.failures(frames["launches"], frames["launch_failures"]),
+        outcomes=sections.outcomes(frames["launches"]),
+        landings=sections.landings(frames["launches"], frames["launch_cores"]),
+        masses=sections.masses(frames["launches"], frames["launch_payloads"]),
+        moves=sections.moves(frames["launches"], frames["launch_changes"], manifest.as_of),
+        coming=sections.coming(frames["launches"], manifest.as_of),
+        last=sections.last(frames["launches"]),
+        boosters=sections.boosters(frames["launches"], frames["launch_cores"]),
+        customers=sections.customers(frames["launches"], frames["launch_payloads"]),
+        failures=sections.failures(frames["launches"], frames["launch_failures"]),
         nulls={name: quality.nulls(rows, never_filled.get(name, ())) for name, rows in frames.items()},
         columns={name: rows.shape for name, rows in frames.items()},
         runs=runs,

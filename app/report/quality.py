@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..core.model import Manifest, PastRun, RunState
+from ..core.model import Manifest
+from ..core.runs import PastRun, RunState
 from . import stats
 from .format import minute
 

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable
 from types import ModuleType
 
-from ..core.ports import Source
+from ..core.source import Source
 from ..settings import Settings
 
 Warn = Callable[[str], None]

@@ -45,7 +45,7 @@ class Pages:
         self._last_ids = last_ids
 
     def add(self, body: Body, records: list[Any], total: Any) -> None:
-        """Take up the next page, and the total that it states. Raises Shifted when it does not go with those before it."""
+        """Add the next page, and the total that it states. Raises Shifted when it does not go with those before it."""
         number = len(self.bodies) + 1
         if self.bodies and total != self.total:
             raise Shifted(f"the total changed from {self.total!r:.40} to {total!r:.40} at page {number}")

@@ -4,38 +4,45 @@ import json
 import sys
 from datetime import datetime
 
-from ..core.model import RunSummary
+from ..core.runs import RunSummary
 from ..core.schema import TABLES
 
 NAMESPACE = "SpacexPipeline"
 
 
-def print_metrics(summary: RunSummary, environment: str, now: datetime, *, of_run: bool) -> None:
+_OUTCOMES = {"run": "Success", "verify": "Verified"}
+
+
+def print_metrics(summary: RunSummary, stack: str, now: datetime, command: str | None) -> None:
     """One line in the embedded metric format, which CloudWatch turns into metrics; on stdout, where the awslogs driver reads.
 
-    Success is of runs alone: an alarm waits for the next one, and no other command may quiet it.
+    An alarm waits for the next good outcome of each command in _OUTCOMES, and no other command may quiet it. `None` is a command
+    that has no outcome, since another held the lock.
     """
     age = (now - summary.newest_launch_utc).total_seconds() / 86_400 if summary.newest_launch_utc else None
+    outcome = {_OUTCOMES[command]: (float(summary.state.is_good), "None")} if command in _OUTCOMES else {}
+    rows = {
+        f"Rows.{table}.{action}": getattr(summary.merged[table], action) if table in summary.merged else 0
+        for table in TABLES
+        for action in ("inserted", "updated", "deleted")
+    }
     values: dict[str, tuple[float, str]] = {
-        **({"Success": (float(summary.state.is_good), "None")} if of_run else {}),
+        **outcome,
         "Rejected": (summary.rejected, "Count"),
         **({"StoresEqual": (float(summary.stores_equal), "None")} if summary.stores_equal is not None else {}),
         **({"DataAgeDays": (round(age, 3), "None")} if age is not None else {}),
         **{f"StageSeconds.{name}": (round(s, 3), "Seconds") for name, s in summary.stage_seconds.items()},
+        "RowsWritten": (sum(rows.values()), "Count"),
     }
-    for table in TABLES:
-        merged = summary.merged.get(table)
-        for action in ("inserted", "updated", "deleted"):
-            values[f"Rows.{table}.{action}"] = (getattr(merged, action) if merged else 0, "Count")
-    values["RowsWritten"] = (sum(v for name, (v, _) in values.items() if name.startswith("Rows.")), "Count")
     metrics = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
     line = {
         "_aws": {
             "Timestamp": int(now.timestamp() * 1000),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["environment"]], "Metrics": metrics}],
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["stack"]], "Metrics": metrics}],
         },
-        "environment": environment,
+        "stack": stack,
         "run_id": summary.run_id,
         **{name: value for name, (value, _) in values.items()},
+        **rows,  # fields of the line, and no metrics: each would cost 0.30 USD a month, and none is watched
     }
     print(json.dumps(line), file=sys.stdout, flush=True)  # noqa: T201  # a metric, not a log line

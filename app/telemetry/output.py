@@ -88,7 +88,7 @@ def install() -> None:
 
 
 def conclude(outcome: str, meant_for: TextIO) -> None:
-    """Tell how it ended on the other stream where the one that it was told on could not be written."""
+    """Tell how it ended on the other stream where its own could not be written."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     if isinstance(meant_for, Output) and meant_for.failure:

@@ -16,7 +16,7 @@ from typing import Any
 MASK = "***"
 _WHOLE_WORDS_BELOW = 4
 """A shorter secret is masked only where it stands alone. Masked within words it would garble every line, and inside a word it
-can't be told from the word. It is not refused: the server decides which passwords it takes."""
+can't be distinguished from the word. It is not refused: the server decides which passwords it takes."""
 _FRAGMENT_CHARS = 12  # servers cut what they quote in an error: a part as long as this is masked too
 _DEEPEST = 100  # of values in values: Python gives up at a thousand
 _LEAST_CODED = 4  # of base64 or hexadecimal: fewer characters stand in any word
@@ -127,6 +127,7 @@ def _run(character: str, count: int, *, mixed: bool, first: bool) -> str:
 
 
 def _escapes(character: str) -> Iterator[str]:
+    """Ways to escape it; one that begins like another, longer one comes after it."""
     code = ord(character)
     if character != "\\":
         yield rf"\\{{1,16}}{re.escape(character)}"
@@ -137,14 +138,14 @@ def _escapes(character: str) -> Iterator[str]:
     units = character.encode("utf-16-be", "surrogatepass").hex()
     yield "".join(rf"\\{{1,16}}u{_any_case(units[i : i + 4])}" for i in range(0, len(units), 4))
     yield rf"\\{{1,16}}U{_any_case(f'{code:08x}')}"
-    if code <= 0xFF:  # noqa: PLR2004  # what \x and the octal form can write
-        yield rf"\\{{1,16}}x{_any_case(f'{code:02x}')}"
-        yield rf"\\{{1,16}}{code:03o}"
     for data in _encoded(character):
         yield "".join(rf"%(?:25){{0,3}}{_any_case(f'{byte:02x}')}" for byte in data)
         if len(data) > 1 or not character.isascii():
             yield "".join(rf"\\{{1,16}}x{_any_case(f'{byte:02x}')}" for byte in data)
             yield re.escape(data.decode("latin-1"))  # UTF-8 taken for another encoding
+    if code <= 0xFF:  # noqa: PLR2004  # what \x and the octal form can write
+        yield rf"\\{{1,16}}x{_any_case(f'{code:02x}')}"
+        yield rf"\\{{1,16}}{code:03o}"
     yield rf"&(?:amp;){{0,3}}#(?:{code}|[xX]{_any_case(f'{code:x}')});"
     if name := html.entities.codepoint2name.get(code):
         yield rf"&(?:amp;){{0,3}}{name};"

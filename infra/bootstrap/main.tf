@@ -1,5 +1,6 @@
-# The bucket that keeps Terraform's states: made once an account, before everything else, with a state of its own on the disk of
-# whoever makes it. Lost, that state is no harm: `terraform import aws_s3_bucket.state <name>`.
+# What an account has once: the bucket that keeps Terraform's states, the registry that environments share, and what a delivery from
+# GitHub may do. Made before everything else, with a state of its own on the disk of whoever makes it. Lost, that state is no harm:
+# `terraform import aws_s3_bucket.state <name>`.
 
 terraform {
   required_version = ">= 1.11.0"
@@ -7,15 +8,21 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.100.0, < 6.0.0"
+      version = ">= 5.100.0, < 7.0.0"
     }
   }
 }
 
 variable "region" {
-  description = "AWS region of the bucket."
+  description = "AWS region of the bucket, and of the environments."
   type        = string
   default     = "us-east-1"
+}
+
+variable "project" {
+  description = "First part of every name, as in ../terraform."
+  type        = string
+  default     = "spacex-pipeline"
 }
 
 provider "aws" {
@@ -24,12 +31,19 @@ provider "aws" {
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+}
+
 resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18: who reads and writes a state is in CloudTrail
   # checkov:skip=CKV_AWS_144: a lost state can be imported again; a second region is not worth it
   # checkov:skip=CKV_AWS_145: AWS's own key; no password is in the states
   # checkov:skip=CKV2_AWS_62: nobody listens to the bucket
-  bucket = "terraform-state-${data.aws_caller_identity.current.account_id}-${var.region}"
+  bucket = "terraform-state-${local.account_id}-${var.region}"
 
   lifecycle {
     prevent_destroy = true # it holds what says what exists
@@ -108,7 +122,7 @@ resource "aws_s3_bucket_policy" "state" {
   depends_on = [aws_s3_bucket_public_access_block.state]
 }
 
-output "bucket" {
-  description = "For -backend-config in ../terraform."
-  value       = aws_s3_bucket.state.id
+output "backend" {
+  description = "Where states are: the first lines of ../terraform/env/<environment>.s3.tfbackend."
+  value       = "bucket = \"${aws_s3_bucket.state.id}\"\nregion = \"${var.region}\"\n"
 }

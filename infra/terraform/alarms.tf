@@ -1,64 +1,34 @@
-resource "aws_sns_topic" "alerts" {
-  # checkov:skip=CKV_AWS_26: alarms can't publish to a topic under AWS's own key, and their texts are no secret
-  name = "${local.name}-alerts"
-}
-
-data "aws_iam_policy_document" "alerts" {
-  statement {
-    sid       = "Alarms"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alerts.arn]
-
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-  }
-
-  statement {
-    # No condition: EventBridge sends no account or ARN along to SNS, so that any would refuse it, in silence.
-    sid       = "Rules"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alerts.arn]
-
-    principals {
-      type        = "Service"
-      identifiers = ["events.amazonaws.com"]
-    }
-  }
-}
-
-resource "aws_sns_topic_policy" "alerts" {
-  arn    = aws_sns_topic.alerts.arn
-  policy = data.aws_iam_policy_document.alerts.json
-}
-
-resource "aws_sns_topic_subscription" "email" {
-  for_each  = var.alert_emails
-  topic_arn = aws_sns_topic.alerts.arn
-  protocol  = "email"
-  endpoint  = each.key
-}
-
 locals {
   hour     = 3600
   database = { DBInstanceIdentifier = aws_db_instance.main.identifier }
 
+  # Two days' verifications, or as far as CloudWatch looks back.
+  verified_within_hours = min(168, 2 * local.least_hours.verify)
+
   # The key is the section of the runbook. Unless said otherwise: one period decides, and missing data is no alarm.
   alarms = merge(
-    {
+    # Only while the schedule is on: nobody expects success before. Made with its actions switched off instead, it would stand in
+    # alarm from the first hour, and never ring: actions are taken when a state changes.
+    var.schedule_enabled ? {
       no-success = {
         description = "No run has succeeded for ${var.success_within_hours} hours."
         metric      = local.metrics.success, statistic = "Sum", comparison = "LessThanThreshold", threshold = 1
         periods     = var.success_within_hours, missing = "breaching" # a job that does not even start sends nothing
-        actions     = var.schedule_enabled                            # nobody expects success while the schedule is off
       }
+      no-verify = {
+        description = "No verification has succeeded for ${local.verified_within_hours} hours."
+        metric      = local.metrics.verified, statistic = "Sum", comparison = "LessThanThreshold", threshold = 1
+        periods     = local.verified_within_hours, missing = "breaching"
+      }
+    } : {},
+    local.make_topic ? {
+      mail-failed = {
+        description = "An alert did not reach its receivers."
+        namespace   = "AWS/SNS", dimensions = { TopicName = aws_sns_topic.alerts[0].name }, period = 300
+        metric      = "NumberOfNotificationsFailed", statistic = "Sum", comparison = "GreaterThanThreshold", threshold = 0
+      }
+    } : {},
+    {
       stores-disagree = {
         description = "S3 and MySQL do not hold the same rows."
         metric      = local.metrics.stores_equal, statistic = "Minimum", comparison = "LessThanThreshold", threshold = 1
@@ -68,9 +38,19 @@ locals {
         metric      = local.metrics.rejected, statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = var.rejected_limit
       }
       undelivered = {
-        description = "Scheduler could not start a task; the queue holds what it tried."
+        description = "A start, an event or a mail could not be delivered; the queue holds it."
         namespace   = "AWS/SQS", dimensions = { QueueName = aws_sqs_queue.undelivered.name }, period = 300
         metric      = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", comparison = "GreaterThanThreshold", threshold = 0
+      }
+      start-lost = {
+        description = "Scheduler could not start a task, nor put that into the queue."
+        namespace   = "AWS/Scheduler", dimensions = { ScheduleGroup = aws_scheduler_schedule_group.main.name }, period = 300
+        metric      = "InvocationsFailedToBeSentToDeadLetterCount", statistic = "Sum", comparison = "GreaterThanThreshold", threshold = 0
+      }
+      rule-failed = {
+        description = "A failed task could not be told of."
+        namespace   = "AWS/Events", dimensions = { RuleName = aws_cloudwatch_event_rule.failed.name }, period = 300
+        metric      = "FailedInvocations", statistic = "Sum", comparison = "GreaterThanThreshold", threshold = 0
       }
       database-storage = {
         description = "The database has less than 2 GiB left, and growing by itself has not helped."
@@ -98,7 +78,6 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "main" {
-  # checkov:skip=CKV_AWS_319: actions are on, but for no-success while the schedule is off
   for_each            = local.alarms
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = "${each.value.description} ${var.runbook_url}#${each.key}"
@@ -111,7 +90,14 @@ resource "aws_cloudwatch_metric_alarm" "main" {
   comparison_operator = each.value.comparison
   threshold           = each.value.threshold
   treat_missing_data  = try(each.value.missing, "notBreaching")
-  actions_enabled     = try(each.value.actions, true)
-  alarm_actions       = [aws_sns_topic.alerts.arn]
-  ok_actions          = [aws_sns_topic.alerts.arn]
+  actions_enabled     = true
+  alarm_actions       = values(local.topics)
+  ok_actions          = values(local.topics)
+
+  lifecycle {
+    precondition {
+      condition     = local.least_hours.verify <= 168
+      error_message = "CloudWatch looks back seven days at most: a verification less often than every six days could not be watched."
+    }
+  }
 }

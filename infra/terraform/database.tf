@@ -1,6 +1,9 @@
 locals {
   db_family = "mysql${join(".", slice(split(".", var.db_engine_version), 0, 2))}"
   db_logs   = ["error", "slowquery"]
+
+  # With three numbers RDS would upgrade by itself, and the next apply would ask it to go back.
+  db_version_is_pinned = length(split(".", var.db_engine_version)) == 3
 }
 
 resource "aws_db_subnet_group" "main" {
@@ -8,10 +11,12 @@ resource "aws_db_subnet_group" "main" {
   subnet_ids = local.database_subnet_ids
 }
 
-# A prefix and create_before_destroy: a group in use can't be deleted, and a new engine version wants a new one.
+# One for each family, the other unused and free: an upgrade that waits for the maintenance window needs both at once. A prefix and
+# create_before_destroy, since a group in use can't be deleted.
 resource "aws_db_parameter_group" "main" {
+  for_each    = toset(["mysql8.0", "mysql8.4"])
   name_prefix = "${local.name}-"
-  family      = local.db_family
+  family      = each.key
   description = "MySQL as ${local.name} needs it"
 
   # All of these are dynamic: they take effect at once, without a restart.
@@ -36,6 +41,11 @@ resource "aws_db_parameter_group" "main" {
   lifecycle {
     create_before_destroy = true
   }
+}
+
+moved {
+  from = aws_db_parameter_group.main
+  to   = aws_db_parameter_group.main["mysql8.4"]
 }
 
 # Made here, so that RDS does not make them without a retention.
@@ -67,6 +77,7 @@ resource "aws_db_instance" "main" {
   # checkov:skip=CKV2_AWS_30: a general log would write every statement, the loaded data among them; slow and error logs are on
   # checkov:skip=CKV2_AWS_69: require_secure_transport is on in the parameter group; the check does not see dynamic blocks
   # checkov:skip=CKV2_AWS_60: copy_tags_to_snapshot is set; the check does not see it in every plan
+  # checkov:skip=CKV_AWS_226: minor upgrades are RDS's business unless three numbers pin the version
   # checkov:skip=CKV_AWS_129: error and slow logs are exported; general and audit logs would hold the data
   identifier     = local.name
   engine         = "mysql"
@@ -89,24 +100,40 @@ resource "aws_db_instance" "main" {
   vpc_security_group_ids = [aws_security_group.database.id]
   publicly_accessible    = false
   multi_az               = var.db_multi_az
-  parameter_group_name   = aws_db_parameter_group.main.name
+  parameter_group_name   = aws_db_parameter_group.main[local.db_family].name
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
   backup_retention_period   = var.db_backup_days
-  backup_window             = "08:00-08:30"
-  maintenance_window        = "sun:09:00-sun:09:30"
+  backup_window             = var.db_windows.backup
+  maintenance_window        = var.db_windows.maintenance
   copy_tags_to_snapshot     = true
   delete_automated_backups  = var.destroyable
   deletion_protection       = var.db_deletion_protection
   skip_final_snapshot       = !var.db_final_snapshot
   final_snapshot_identifier = "${local.name}-final-${formatdate("YYYYMMDDhhmmss", terraform_data.created.output)}"
 
-  # What a person has looked at in the plan happens then and there; left for the maintenance window, a new engine version would still
-  # hold the old parameter group when that is to be deleted.
-  apply_immediately               = true
-  auto_minor_version_upgrade      = true
-  allow_major_version_upgrade     = true # only a change of db_engine_version asks for one
+  apply_immediately               = var.db_apply_immediately
+  auto_minor_version_upgrade      = !local.db_version_is_pinned
+  allow_major_version_upgrade     = true                                        # only a change of db_engine_version asks for one
+  engine_lifecycle_support        = "open-source-rds-extended-support-disabled" # more than ten times the price of the instance
   enabled_cloudwatch_logs_exports = local.db_logs
 
+  snapshot_identifier = try(var.db_restore.snapshot, null)
+
+  dynamic "restore_to_point_in_time" {
+    for_each = try(var.db_restore.instance, null)[*]
+
+    content {
+      source_db_instance_identifier = restore_to_point_in_time.value
+      restore_time                  = var.db_restore.time
+      use_latest_restorable_time    = var.db_restore.time == null ? true : null
+    }
+  }
+
   depends_on = [aws_cloudwatch_log_group.database]
+
+  lifecycle {
+    # What an instance began with is history, and RDS takes its decision on extended support only when it makes or restores one.
+    ignore_changes = [snapshot_identifier, restore_to_point_in_time, engine_lifecycle_support]
+  }
 }

@@ -9,7 +9,7 @@ data "aws_iam_policy_document" "assume" {
 
     principals {
       type        = "Service"
-      identifiers = ["${each.key}.amazonaws.com"]
+      identifiers = [local.service[each.key]]
     }
 
     condition { # not on behalf of somebody else's task or schedule
@@ -71,7 +71,8 @@ data "aws_iam_policy_document" "task" {
     resources = [aws_s3_bucket.lake.arn]
 
     condition {
-      # IfExists: S3 asks for this right, without a prefix, before it says 404 and not 403 of a missing object.
+      # IfExists: S3 asks for this right, without a prefix, before it says 404 and not 403 of a missing object. So it hides no name
+      # from one who lists without a prefix; what it limits is what the program does.
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
       values   = [for p in concat(local.table_prefixes, [local.raw_prefix, local.manifest_prefix]) : "${p}*"]
@@ -95,15 +96,21 @@ data "aws_iam_policy_document" "task" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["s3.${var.region}.amazonaws.com"]
+        values   = ["s3.${var.region}.${local.dns_suffix}"]
       }
     }
   }
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${local.name}-task"
-  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+  name                 = "${local.global_name}-task"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = data.aws_iam_policy_document.assume["ecs-tasks"].json
+
+  lifecycle {
+    create_before_destroy = true # no task is ever without
+  }
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -128,6 +135,18 @@ data "aws_iam_policy_document" "scheduler" {
   }
 
   statement {
+    sid       = "TagStartedTask"
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+
+  statement {
     sid       = "HandOverRoles"
     actions   = ["iam:PassRole"]
     resources = [aws_iam_role.task.arn, aws_iam_role.execution.arn]
@@ -135,7 +154,7 @@ data "aws_iam_policy_document" "scheduler" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["ecs-tasks.amazonaws.com"]
+      values   = [local.service["ecs-tasks"]]
     }
   }
 
@@ -147,8 +166,14 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name               = "${local.name}-scheduler"
-  assume_role_policy = data.aws_iam_policy_document.assume["scheduler"].json
+  name                 = "${local.global_name}-scheduler"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = data.aws_iam_policy_document.assume["scheduler"].json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_iam_role_policy" "scheduler" {

@@ -6,6 +6,10 @@ locals {
     execution = compact([aws_secretsmanager_secret.app.arn, var.launch_library_token_secret_arn])
     init_db   = [aws_secretsmanager_secret.app.arn, local.master_secret_arn]
   }
+  secret_key_arns = {
+    execution = distinct(compact([var.kms_key_arn, var.launch_library_token_kms_key_arn]))
+    init_db   = compact([var.kms_key_arn])
+  }
 }
 
 data "aws_iam_policy_document" "execution" {
@@ -17,10 +21,14 @@ data "aws_iam_policy_document" "execution" {
     resources = ["*"] # AWS has no narrower resource for it
   }
 
-  statement {
-    sid       = "PullImage"
-    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [aws_ecr_repository.main.arn]
+  dynamic "statement" {
+    for_each = length(local.pulled_repository_arns) > 0 ? [local.pulled_repository_arns] : []
+
+    content {
+      sid       = "PullImage"
+      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      resources = statement.value
+    }
   }
 
   statement {
@@ -36,25 +44,31 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn[*]
+    for_each = length(local.secret_key_arns[each.key]) > 0 ? [local.secret_key_arns[each.key]] : []
 
     content {
       sid       = "UseKeyThroughSecretsManager"
       actions   = ["kms:Decrypt"]
-      resources = [statement.value]
+      resources = statement.value
 
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["secretsmanager.${var.region}.amazonaws.com"]
+        values   = ["secretsmanager.${var.region}.${local.dns_suffix}"]
       }
     }
   }
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${local.name}-execution"
-  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+  name                 = "${local.global_name}-execution"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = data.aws_iam_policy_document.assume["ecs-tasks"].json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -64,8 +78,14 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 resource "aws_iam_role" "init_db_execution" {
-  name               = "${local.name}-init-db-execution"
-  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+  name                 = "${local.global_name}-init-db-execution"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = data.aws_iam_policy_document.assume["ecs-tasks"].json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_iam_role_policy" "init_db_execution" {

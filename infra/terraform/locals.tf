@@ -2,6 +2,11 @@ locals {
   name       = "${var.project}-${var.environment}"
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
+  service    = { for key, s in data.aws_service_principal.main : key => s.name }
+
+  # Names of what is the account's and not the region's: roles, dashboards.
+  global_name = "${local.name}-${var.region}"
 
   # --- what the image and the program promise (tests/infra compares both) ---
   container_name = "pipeline"
@@ -23,9 +28,10 @@ locals {
 
   # --- the program's metrics: one line in embedded metric format a run ---
   metric_namespace  = "SpacexPipeline"
-  metric_dimensions = { environment = var.environment }
+  metric_dimensions = { stack = local.name } # not the environment alone: another project's may be in the account
   metrics = {
     success       = "Success"
+    verified      = "Verified"
     stores_equal  = "StoresEqual"
     rejected      = "Rejected"
     data_age_days = "DataAgeDays"

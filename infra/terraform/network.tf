@@ -1,7 +1,8 @@
 locals {
   make_network = var.existing_network == null
   make_nat     = local.make_network && var.egress == "nat"
-  zones        = local.make_network ? slice(data.aws_availability_zones.available.names, 0, 2) : []
+  zone_ids     = length(var.zone_ids) > 0 ? var.zone_ids : try(slice(data.aws_availability_zones.available.zone_ids, 0, 2), [])
+  zones        = local.make_network ? 2 : 0
   subnet_cidrs = cidrsubnets(var.vpc_cidr, 4, 4, 4, 4)
 
   vpc_id              = local.make_network ? aws_vpc.main[0].id : var.existing_network.vpc_id
@@ -11,17 +12,25 @@ locals {
 }
 
 data "aws_availability_zones" "available" {
-  # checkov:skip=CKV_AWS_394: two are taken in the order of their names; one that AWS adds comes last
-  state = "available"
+  # checkov:skip=CKV_AWS_394: two are chosen when the subnets are made, and stay; what is listed later changes nothing
+  state            = "available"
+  exclude_zone_ids = var.excluded_zone_ids
 
   filter { # local zones have neither RDS nor Fargate
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
   }
+
+  lifecycle {
+    postcondition {
+      condition     = length(var.zone_ids) > 0 || length(self.zone_ids) >= 2
+      error_message = "Fewer than two zones are left in ${var.region}: see excluded_zone_ids."
+    }
+  }
 }
 
 resource "aws_vpc" "main" {
-  # checkov:skip=CKV2_AWS_11: flow logs cost more than this one job a day is worth; who may reach whom is in the security groups
+  # checkov:skip=CKV2_AWS_11: flow logs cost more than one job an hour is worth; who may reach whom is in the security groups
   count                = local.make_network ? 1 : 0
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
@@ -41,19 +50,27 @@ resource "aws_internet_gateway" "main" {
 }
 
 resource "aws_subnet" "public" {
-  count             = length(local.zones)
-  vpc_id            = aws_vpc.main[0].id
-  availability_zone = local.zones[count.index]
-  cidr_block        = local.subnet_cidrs[count.index]
-  tags              = { Name = "${local.name}-public-${local.zones[count.index]}" }
+  count                = local.zones
+  vpc_id               = aws_vpc.main[0].id
+  availability_zone_id = local.zone_ids[count.index]
+  cidr_block           = local.subnet_cidrs[count.index]
+  tags                 = { Name = "${local.name}-public-${count.index + 1}" }
+
+  lifecycle {
+    ignore_changes = [availability_zone_id] # nothing moves because AWS lists its zones anew
+  }
 }
 
 resource "aws_subnet" "private" {
-  count             = length(local.zones)
-  vpc_id            = aws_vpc.main[0].id
-  availability_zone = local.zones[count.index]
-  cidr_block        = local.subnet_cidrs[2 + count.index]
-  tags              = { Name = "${local.name}-private-${local.zones[count.index]}" }
+  count                = local.zones
+  vpc_id               = aws_vpc.main[0].id
+  availability_zone_id = local.zone_ids[count.index]
+  cidr_block           = local.subnet_cidrs[2 + count.index]
+  tags                 = { Name = "${local.name}-private-${count.index + 1}" }
+
+  lifecycle {
+    ignore_changes = [availability_zone_id] # the database is in them
+  }
 }
 
 resource "aws_route_table" "public" {
@@ -83,13 +100,13 @@ resource "aws_route" "private_to_nat" {
 }
 
 resource "aws_route_table_association" "public" {
-  count          = length(local.zones)
+  count          = local.zones
   subnet_id      = aws_subnet.public[count.index].id
   route_table_id = aws_route_table.public[0].id
 }
 
 resource "aws_route_table_association" "private" {
-  count          = length(local.zones)
+  count          = local.zones
   subnet_id      = aws_subnet.private[count.index].id
   route_table_id = aws_route_table.private[0].id
 }

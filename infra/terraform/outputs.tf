@@ -1,31 +1,28 @@
 locals {
-  # What a person pastes to start a task by hand, in the same network and on the same capacity as the schedule.
-  run_task = join(" ", [
-    "aws ecs run-task --region ${var.region} --cluster ${aws_ecs_cluster.main.name} --count 1",
-    "--capacity-provider-strategy capacityProvider=${local.capacity_provider},weight=1",
-    "--network-configuration 'awsvpcConfiguration={subnets=[${join(",", local.task_subnet_ids)}],securityGroups=[${aws_security_group.task.id}],assignPublicIp=${local.task_public_ip ? "ENABLED" : "DISABLED"}}'",
-  ])
-  console_url = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}"
+  # Each partition has its own.
+  consoles    = { aws = "console.aws.amazon.com", aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }
+  console_url = "https://${var.region}.${local.consoles[local.partition]}/cloudwatch/home?region=${var.region}"
 }
 
-output "run_command" {
-  description = "Starts a run by hand."
-  value       = "${local.run_task} --task-definition ${aws_ecs_task_definition.run.family}"
+output "task" {
+  description = "What `infra/task` starts a task with: the network and capacity of the schedule."
+  value = {
+    region          = var.region
+    cluster         = aws_ecs_cluster.main.name
+    container       = local.container_name
+    capacity        = local.capacity_provider
+    log_group       = aws_cloudwatch_log_group.task["console"].name
+    log_stream      = "${local.container.logConfiguration.options.awslogs-stream-prefix}/${local.container_name}"
+    subnets         = local.task_subnet_ids
+    security_groups = local.task_security_group_ids
+    public_ip       = local.task_public_ip
+    definitions     = { run = aws_ecs_task_definition.run.family, init-db = aws_ecs_task_definition.init_db.family }
+  }
 }
 
-output "verify_command" {
-  description = "Starts a verification by hand."
-  value       = "${local.run_task} --task-definition ${aws_ecs_task_definition.run.family} --overrides '${jsonencode({ containerOverrides = [{ name = local.container_name, command = ["verify"] }] })}'"
-}
-
-output "init_db_command" {
-  description = "Makes the application's database user, or gives it its new password."
-  value       = "${local.run_task} --task-definition ${aws_ecs_task_definition.init_db.family}"
-}
-
-output "log_command" {
-  description = "Follows everything that tasks print."
-  value       = "aws logs tail --region ${var.region} --follow ${aws_cloudwatch_log_group.task["console"].name}"
+output "image" {
+  description = "The image that tasks run."
+  value       = local.image
 }
 
 output "log_url" {
@@ -39,13 +36,8 @@ output "dashboard_url" {
 }
 
 output "repository_url" {
-  description = "Where `make image-push` pushes."
+  description = "The environment's own registry, for image_tag."
   value       = aws_ecr_repository.main.repository_url
-}
-
-output "architecture" {
-  description = "What `make image-push` builds for."
-  value       = var.architecture
 }
 
 output "region" {
@@ -63,7 +55,7 @@ output "database_address" {
   value       = aws_db_instance.main.address
 }
 
-output "alerts_topic_arn" {
+output "alert_topic_arns" {
   description = "Where alarms are published."
-  value       = aws_sns_topic.alerts.arn
+  value       = values(local.topics)
 }

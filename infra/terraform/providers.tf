@@ -13,3 +13,9 @@ provider "aws" {
 data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
+
+# Each partition has its own names for some services.
+data "aws_service_principal" "main" {
+  for_each     = toset(["cloudwatch", "ecs-tasks", "events", "events.rds", "scheduler", "sns"])
+  service_name = each.key
+}

@@ -10,13 +10,6 @@ resource "aws_scheduler_schedule_group" "main" {
   name = local.name
 }
 
-# What Scheduler could not deliver: a start that ECS refused. A task that started and failed is the failure rule's business.
-resource "aws_sqs_queue" "undelivered" {
-  name                      = "${local.name}-undelivered"
-  message_retention_seconds = 1209600
-  sqs_managed_sse_enabled   = true
-}
-
 resource "aws_scheduler_schedule" "main" {
   # checkov:skip=CKV_AWS_297: its input is the name of a command; AWS's own key is enough
   for_each                     = local.schedules
@@ -40,6 +33,7 @@ resource "aws_scheduler_schedule" "main" {
     ecs_parameters {
       task_definition_arn = aws_ecs_task_definition.run.arn
       task_count          = 1
+      propagate_tags      = "TASK_DEFINITION"
       platform_version    = "LATEST"
 
       capacity_provider_strategy {
@@ -50,7 +44,7 @@ resource "aws_scheduler_schedule" "main" {
 
       network_configuration {
         subnets          = local.task_subnet_ids
-        security_groups  = [aws_security_group.task.id]
+        security_groups  = local.task_security_group_ids
         assign_public_ip = local.task_public_ip
       }
     }

@@ -1,7 +1,7 @@
 locals {
   environment = merge(
     {
-      ENVIRONMENT      = var.environment # the dimension of the metrics
+      STACK            = local.name # the dimension of the metrics
       SOURCE           = var.pipeline_source
       S3_BUCKET        = aws_s3_bucket.lake.id
       S3_PREFIX        = var.s3_prefix
@@ -33,7 +33,7 @@ locals {
 
   container = {
     name                   = local.container_name
-    image                  = "${aws_ecr_repository.main.repository_url}:${var.image_tag}"
+    image                  = local.image
     essential              = true
     user                   = local.user
     readonlyRootFilesystem = true

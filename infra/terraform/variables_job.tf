@@ -1,7 +1,7 @@
-# What the job does, when, and who is told.
+# Which image runs, on what machine, with which settings.
 
 variable "image_tag" {
-  description = "Tag of the image to run, as `make image-push` printed it."
+  description = "Tag of the image to run, in the environment's own registry; `image` names one in another."
   type        = string
   default     = "not-pushed-yet"
 
@@ -11,8 +11,19 @@ variable "image_tag" {
   }
 }
 
+variable "image" {
+  description = "The image to run, by full reference with a digest or tag, as `make image-push` prints it; null: image_tag in the environment's own registry."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image == null || (can(regex("^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$", var.image)) && !endswith(lower(coalesce(var.image, "-")), ":latest"))
+    error_message = "A registry, a repository and a tag or digest: 123456789012.dkr.ecr.us-east-1.amazonaws.com/spacex-pipeline@sha256:…"
+  }
+}
+
 variable "architecture" {
-  description = "Processor of the image and of the tasks; `make image-push` builds for it."
+  description = "Processor of the tasks; `make image-push` builds for both."
   type        = string
   default     = "ARM64"
 
@@ -65,8 +76,19 @@ variable "launch_library_token_secret_arn" {
   default     = null
 
   validation {
-    condition     = var.launch_library_token_secret_arn == null || can(regex("^arn:[a-z-]+:secretsmanager:", var.launch_library_token_secret_arn))
-    error_message = "The ARN of a secret in Secrets Manager."
+    condition     = var.launch_library_token_secret_arn == null || can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+$", var.launch_library_token_secret_arn))
+    error_message = "The ARN of a secret in Secrets Manager, without the name of a key after it: the secret's whole text is the token."
+  }
+}
+
+variable "launch_library_token_kms_key_arn" {
+  description = "Customer key of that secret, where it is another than kms_key_arn."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.launch_library_token_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.launch_library_token_kms_key_arn))
+    error_message = "The ARN of a key (arn:aws:kms:…:key/…); an alias is none."
   }
 }
 
@@ -82,7 +104,7 @@ variable "s3_prefix" {
 }
 
 variable "settings" {
-  description = "Further settings of the program, by the name of the environment variable."
+  description = "Further settings of the program and of its network, by the name of the environment variable."
   type        = map(string)
   default     = {}
 
@@ -90,57 +112,9 @@ variable "settings" {
     condition = length(setsubtract(keys(var.settings), [
       "SOURCE_URL", "SPACEX_API_VERSION", "LAUNCH_LIBRARY_PROVIDER_ID", "FULL_SNAPSHOT_DAYS", "LOG_LEVEL",
       "RUN_TIMEOUT_S", "MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO",
+      # What requests and boto3 know
+      "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
     ])) == 0
     error_message = "A name that the program does not know, that Terraform sets itself, or that is a secret."
-  }
-}
-
-# --- schedule -----------------------------------------------------------------------------------------------------------
-
-variable "schedule_enabled" {
-  description = "Whether the schedules run; off until an image is pushed and init-db has made the database's user."
-  type        = bool
-  default     = false
-
-  validation {
-    condition     = !var.schedule_enabled || var.image_tag != "not-pushed-yet"
-    error_message = "Push an image and set image_tag before the schedule is turned on."
-  }
-}
-
-variable "schedule_expressions" {
-  description = "When `run` and `verify` start. The next run is the retry of one that failed."
-  type        = object({ run = optional(string, "rate(1 hour)"), verify = optional(string, "cron(40 5 * * ? *)") })
-  default     = {}
-
-  validation {
-    condition = alltrue([for e in values(var.schedule_expressions) :
-      can(regex("^rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)$", e)) ||
-      # Minutes and hours in range; and exactly one of day-of-month and day-of-week is a question mark.
-      can(regex("^cron\\((\\*|([0-5]?[0-9])([-,/][0-5]?[0-9])*|\\*/[0-5]?[0-9]) (\\*|([01]?[0-9]|2[0-3])([-,/]([01]?[0-9]|2[0-3]))*|\\*/[0-9]{1,2}) (\\? [A-Z0-9*,/-]+ [A-Z0-9*,#/-]+|[A-Z0-9*,/-]+ [A-Z0-9*,/-]+ \\?) [0-9*,/-]+\\)$", e))
-    ])
-    error_message = "rate(1 hour), rate(30 minutes) or six fields as in cron(40 5 * * ? *), of which day of month or day of week is a ?."
-  }
-}
-
-variable "schedule_timezone" {
-  description = "Time zone of cron expressions."
-  type        = string
-  default     = "UTC"
-
-  validation {
-    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_-]+)+)$", var.schedule_timezone))
-    error_message = "UTC or a name such as America/New_York."
-  }
-}
-
-variable "flexible_window_minutes" {
-  description = "How late a task may start; 0: on time."
-  type        = number
-  default     = 5
-
-  validation {
-    condition     = var.flexible_window_minutes >= 0 && var.flexible_window_minutes <= 1440
-    error_message = "0 to 1440 minutes."
   }
 }

@@ -11,6 +11,17 @@ variable "alert_emails" {
   }
 }
 
+variable "alert_topic_arns" {
+  description = "SNS topics that are there already, for alarms and events; their policies must admit cloudwatch, events and events.rds. Empty: one is made."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(var.alert_topic_arns) <= 4 && alltrue([for a in var.alert_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", a))])
+    error_message = "Up to four ARNs of standard topics; an alarm has at most five actions."
+  }
+}
+
 variable "runbook_url" {
   description = "Where the runbook is read; alarms link to its sections."
   type        = string
@@ -29,13 +40,18 @@ variable "log_retention_days" {
 }
 
 variable "success_within_hours" {
-  description = "Alarm when no run has succeeded for so long; at least two intervals of the schedule."
+  description = "Alarm when no run has succeeded for so long; two intervals of the schedule are a good choice."
   type        = number
   default     = 4
 
   validation {
     condition     = var.success_within_hours >= 1 && var.success_within_hours <= 168 && floor(var.success_within_hours) == var.success_within_hours
     error_message = "1 to 168 whole hours: CloudWatch looks back seven days at most."
+  }
+
+  validation {
+    condition     = var.success_within_hours >= local.least_hours.run
+    error_message = "Less than the schedule's own longest pause: it would ring though all is well. At least ${local.least_hours.run} hours with ${var.schedule_expressions.run}."
   }
 }
 

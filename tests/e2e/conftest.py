@@ -24,6 +24,7 @@ def database(network: str, mysql: Login) -> Iterator[Login]:
     mysql.query("CREATE USER %s@'%%' IDENTIFIED BY %s", name, password)
     mysql.query(f"GRANT ALL ON `{name}`.* TO %s@'%%'", name)
     login = Login(mysql.host, mysql.port, name, password, name)
+    login.connect().close()  # from now on MySQL knows the user by a proof, and asks nobody for the password itself
     yield login
     drop_database(mysql, login)
 

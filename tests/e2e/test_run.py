@@ -10,11 +10,12 @@ from tests.program import KEYS, Ended
 
 
 def metrics(ended: Ended) -> dict[str, float]:
-    """The values of the one metrics line, which is the last; every metric that it declares has one."""
+    """The values of the one metrics line, which is the last; every metric that it declares has one. Rows by table beside them."""
     (line,) = [line for text in ended.stdout.splitlines() if "_aws" in (line := json.loads(text))]
     assert json.loads(ended.stdout.splitlines()[-1]) == line
     (directive,) = line["_aws"]["CloudWatchMetrics"]
-    return {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
+    values = {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
+    return values | {name: value for name, value in line.items() if name.startswith("Rows.")}
 
 
 def assert_logged(image: Image, ended: Ended) -> None:

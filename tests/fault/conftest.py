@@ -19,6 +19,7 @@ def worlds(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFact
             for launches in (BEFORE, AFTER, BEFORE):
                 world.api.set("launches", launches)
                 assert world.run_forked() == 0, world.last_line
+            world.keep()
         yield found
 
 
@@ -26,13 +27,17 @@ def worlds(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFact
 def good(worlds: list[World]) -> tuple[State, State, list[str]]:
     """The state before, the one after a good run, and the effects of that run."""
     world = worlds[0]
-    world.mark()
     before = world.state()
     world.api.set("launches", AFTER)
     assert world.run_forked() == 0, world.last_line
     effects, after = world.effects, world.state()
+    world.reset()
+    assert world.state() == before  # the way back, on which every case relies
+    world.api.set("launches", AFTER)
+    assert world.run_forked() == 0, world.last_line
     world.api.set("launches", BEFORE)
     assert world.run_forked() == 0, world.last_line
     world.mark()
-    assert world.state() == before  # the way back, on which every case relies
+    assert world.state() == before  # and the other way back
+    world.reset()
     return before, after, effects

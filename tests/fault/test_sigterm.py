@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.stopped import Stop
-from tests.fault.world import AFTER, BEFORE, State, World, new_world, side_by_side
+from tests.fault.world import AFTER, State, World, new_world, side_by_side
 from tests.services import AwsEndpoint, Login
 from tests.services.proxy import Proxy, Trouble
 from tests.services.server import HOST
@@ -20,9 +20,7 @@ def test_sigterm_at_any_effect(worlds: list[World], good: tuple[State, State, li
     before, after, effects = good
 
     def one(world: World, effect: str) -> None:
-        world.api.set("launches", BEFORE)
-        assert world.run_forked() == 0, world.last_line
-        world.mark()
+        world.reset()
         world.api.set("launches", AFTER)
         started = time.monotonic()
         assert world.run_forked(Stop(effect, "before", "term")) == 143, world.last_line

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from tests.fault.stopped import Stop, run_stopped
-from tests.program import KEYS, Program
+from tests.program import KEYS, QUICK, Program
 from tests.sample_api import SampleApi
 from tests.services import AwsEndpoint, Login, create_database, drop_database
 
@@ -60,11 +60,14 @@ class World(Program):
     def __init__(
         self, aws: AwsEndpoint, login: Login, bucket: str, api: SampleApi, folder: Path, settings: dict[str, str]
     ) -> None:
-        environment = {**aws.environment(), **login.environment(), "S3_BUCKET": bucket, "SOURCE_URL": api.url}
+        environment = {**aws.environment(), **login.environment(), **QUICK, "S3_BUCKET": bucket, "SOURCE_URL": api.url}
         super().__init__({"PATH": "/usr/bin:/bin", **environment, **settings}, aws, login)
         self.api = api
         self.folder = folder
         self._known: set[tuple[str, str, str]] = set()
+        self._kept = self._known
+        self._rows: dict[str, tuple[tuple[Any, ...], ...]] = {}
+        self._versions: set[tuple[str, str]] = set()
 
     def run_forked(self, stop: Stop | None = None, *, arguments: Sequence[str] = (), **settings: str) -> int:
         """One run, perhaps stopped; its exit code."""
@@ -97,16 +100,14 @@ class World(Program):
         if "manifests/latest.json" not in self.keys("manifests/"):
             return {}
         manifest = json.loads(self.object(json.loads(self.object("manifests/latest.json"))["manifest"]))
-        s3 = self.aws.client("s3")
-        files = {}
+        stored, files = self._stored(), {}
         for file in manifest["files"]:
-            found = s3.head_object(Bucket=self.bucket, Key=file["key"], VersionId=file["version_id"])
-            assert found["ETag"] == file["etag"]
+            assert stored.get((file["key"], file["version_id"])) == file["etag"], file
             if file["table"] != HISTORY:  # it names runs
                 files[file["key"]] = (file["rows"], file["digest"], file["etag"])
         for endpoint in manifest["endpoints"].values():
             for raw in endpoint["objects"]:
-                s3.head_object(Bucket=self.bucket, Key=raw["key"], VersionId=raw["version_id"])
+                assert (raw["key"], raw["version_id"]) in stored, raw
         kept = ("source", "rejected", "retained_ids", "lookups", "newest_launch_utc")
         return {"files": files, **{name: manifest[name] for name in kept}}
 
@@ -121,6 +122,33 @@ class World(Program):
         (last,) = self.login.query("SELECT state FROM pipeline_runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
         assert last[0] in ("published", "unchanged")
         return {"mysql": self.rows(), "s3": objects, "manifest": published}
+
+    def keep(self) -> None:
+        """What `reset` goes back to."""
+        tables = [name for (name,) in self.login.query("SHOW TABLES")]
+        self._rows = {table: self.login.query(f"SELECT * FROM `{table}`") for table in tables}
+        self._versions = set(self._stored())
+        self.mark()
+        self._kept = self._known
+
+    def reset(self) -> None:
+        """Both stores as they were, row by row and version by version, for less than a run would take."""
+        self._known = self._kept
+        with self.login.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            for table, rows in self._rows.items():
+                cursor.execute(f"DELETE FROM `{table}`")
+                if rows:
+                    cursor.executemany(f"INSERT INTO `{table}` VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
+            connection.commit()
+        added = [{"Key": key, "VersionId": version} for key, version in self._stored().keys() - self._versions]
+        if added:
+            self.aws.client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": added, "Quiet": True})
+
+    def _stored(self) -> dict[tuple[str, str], str | None]:
+        """The ETag of every version of every object, by key and version id; None for a mark that it was deleted."""
+        pages = self.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        found = [item for page in pages for kind in ("Versions", "DeleteMarkers") for item in page.get(kind, [])]
+        return {(item["Key"], item["VersionId"]): item.get("ETag") for item in found}
 
     def quarantined(self) -> int:
         """How many quarantine files there are."""

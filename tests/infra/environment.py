@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -65,23 +66,23 @@ class Terraform:
         return json.loads(self("show", "-json", name).stdout)  # type: ignore[no-any-return]
 
 
-def _initialised(source: Path, folder: Path, environment: dict[str, str]) -> Terraform:
-    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf")
+def _initialised(source: Path, folder: Path, environment: dict[str, str], *options: str) -> Terraform:
+    ignored = shutil.ignore_patterns(".terraform", ".terraform-*", "*.tfstate*", "*.plan", "backend.tf")
     terraform = Terraform(Path(shutil.copytree(source, folder, ignore=ignored)), environment)
-    done = terraform("init", "-backend=false", "-input=false", codes=(0, 1))
+    done = terraform("init", "-backend=false", "-input=false", *options, codes=(0, 1))
     if done.returncode:
         missing(f"the AWS provider (where its registry can't be reached, TF_CLI_CONFIG_FILE names a mirror): {done.stderr}")
     return terraform
 
 
 @contextlib.contextmanager
-def moto_server(folder: Path) -> Iterator[Account]:
+def moto_server(folder: Path, **settings: str) -> Iterator[Account]:
     """An empty account for as long as it is needed."""
     port = free_port()
     log = folder / "moto.log"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | settings)
     try:
         wait_for(f"http://127.0.0.1:{port}/moto-api/", 60, log)
         yield Account(f"http://127.0.0.1:{port}", REGION)
@@ -104,13 +105,15 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
         missing("terraform")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
     clean |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": "-no-color"}
-    return _initialised(INFRA / "terraform", tmp_path_factory.mktemp("code") / "terraform", clean)
+    return _initialised(INFRA / "terraform", tmp_path_factory.mktemp("code") / "terraform", clean, "-lockfile=readonly")
 
 
 @pytest.fixture(scope="session")
 def bootstrap(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """The bootstrap of the state's bucket, initialised."""
-    return _initialised(INFRA / "bootstrap", tmp_path_factory.mktemp("code") / "bootstrap", terraform.environment)
+    return _initialised(
+        INFRA / "bootstrap", tmp_path_factory.mktemp("code") / "bootstrap", terraform.environment, "-lockfile=readonly"
+    )
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,11 @@ def bootstrapping(
     bootstrap: Terraform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Account, Terraform, Background]]:
     """The bootstrap's apply, in an account of its own."""
-    with moto_server(tmp_path_factory.mktemp("account")) as account:
+    with moto_server(tmp_path_factory.mktemp("account"), MOTO_IAM_LOAD_MANAGED_POLICIES="true") as account:
         terraform = Terraform(bootstrap.folder, bootstrap.environment | account.environment())
-        with _in_background(terraform, "apply", "-auto-approve", "-input=false") as background:
+        with _in_background(
+            terraform, "apply", "-auto-approve", "-input=false", "-var=github_repository=team/pipeline"
+        ) as background:
             yield account, terraform, background
 
 
@@ -184,10 +189,67 @@ def applying(in_account: Terraform, empty: dict[str, list[str]]) -> Iterator[tup
         yield plan, background
 
 
+@dataclass(frozen=True)
+class Upgraded:
+    """What became of the last release's environment under this one's code, step by step."""
+
+    upgrade: dict[str, Any]
+    """The plan of the upgrade."""
+    again: dict[str, Any]
+    """The plan after it."""
+    refused: str
+    """What another environment's variables were answered."""
+    before: dict[str, Any]
+    """The database instance before it was lost, …"""
+    restored: dict[str, Any]
+    """… and what the runbook's restore made."""
+    after_restore: dict[str, Any]
+    """The plan after that, with `db_restore` left as it was."""
+
+
+def _upgrade(account: Account, before: Terraform, after: Terraform) -> Upgraded:
+    variables = "-var-file=env/dev.tfvars"
+    options = ("-auto-approve", "-input=false", "-parallelism=20")
+    before("apply", *options, variables)
+    shutil.copy(before.folder / "terraform.tfstate", after.folder)
+    upgrade = after.plan("upgrade.plan", variables, codes=(2,))
+    after("apply", "-input=false", "-parallelism=20", "upgrade.plan")
+    again = after.plan("again.plan", variables, codes=(0, 2))
+    refused = after("plan", "-input=false", "-no-color", "-var-file=env/prod.tfvars", codes=(1,)).stderr
+
+    # The runbook's restore, step by step. To the emulator all instances have one id, so the lost one must be gone before.
+    rds, name = account.client("rds"), "spacex-pipeline-dev"
+    (lost,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier="kept")
+    rds.modify_db_instance(DBInstanceIdentifier=name, NewDBInstanceIdentifier=f"{name}-damaged", ApplyImmediately=True)
+    after("state", "rm", "aws_db_instance.main")
+    rds.delete_db_instance(DBInstanceIdentifier=f"{name}-damaged", SkipFinalSnapshot=True)
+    restore = '-var=db_restore={snapshot="kept"}'
+    after("apply", *options, variables, restore)
+    (restored,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    return Upgraded(upgrade, again, refused, lost, restored, after.plan("restored.plan", variables, restore, codes=(0, 2)))
+
+
+@pytest.fixture(scope="session")
+def upgrading(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Future[Upgraded]"]:
+    """All that in the background."""
+    folder = tmp_path_factory.mktemp("upgrade")
+    release = (Path(__file__).parent / "last-release").read_text().strip()
+    archive = subprocess.run(["git", "archive", release, "infra/terraform"], cwd=REPOSITORY, capture_output=True, check=False)
+    if archive.returncode:
+        missing(f"the last release's code (a clone with its history; {archive.stderr.decode().strip()})")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+    with moto_server(folder) as account, ThreadPoolExecutor(1) as background:
+        environment = terraform.environment | account.environment()
+        before = _initialised(folder / "infra/terraform", folder / "before", environment)
+        after = _initialised(INFRA / "terraform", folder / "after", environment, "-lockfile=readonly")
+        yield background.submit(_upgrade, account, before, after)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _early(request: pytest.FixtureRequest) -> None:
     """All are minutes of waiting: they begin before the first test."""
-    for name in ("applying", "testing", "bootstrapping"):
+    for name in ("applying", "upgrading", "testing", "bootstrapping"):
         if any(name in getattr(item, "fixturenames", ()) for item in request.session.items):
             request.getfixturevalue(name)
 

@@ -24,6 +24,7 @@ _KINDS: list[tuple[str, str, str, str | None]] = [
     ("rds", "describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
     ("rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
     ("rds", "describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName"),
+    ("rds", "describe_event_subscriptions", "EventSubscriptionsList", "CustSubscriptionId"),
     ("secretsmanager", "list_secrets", "SecretList", "Name"),
     ("ecr", "describe_repositories", "repositories", "repositoryName"),
     ("ecs", "list_task_definitions", "taskDefinitionArns", None),

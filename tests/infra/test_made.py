@@ -14,13 +14,14 @@ from environment import REPOSITORY, VARIABLES, Applied
 
 # moto does not give back what it was given here. Nothing else may differ, and these in nothing else.
 FALSE_DIFFERENCES = {
-    "aws_db_parameter_group.main": {"parameter"},
+    'aws_db_parameter_group.main["mysql8.0"]': {"parameter"},
+    'aws_db_parameter_group.main["mysql8.4"]': {"parameter"},
     "aws_vpc_security_group_egress_rule.task_to_database": {"description"},
     "aws_vpc_security_group_ingress_rule.database_from_task": {"description"},
 }
 
 
-def _differences(plan: dict[str, Any]) -> dict[str, set[str]]:
+def differences(plan: dict[str, Any]) -> dict[str, set[str]]:
     found = {}
     for resource in plan["resource_changes"]:
         change = resource["change"]
@@ -32,7 +33,7 @@ def _differences(plan: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_a_second_plan_changes_nothing(applied: Applied) -> None:
-    assert _differences(applied.terraform.plan("second.plan", *VARIABLES, codes=(0, 2))) == FALSE_DIFFERENCES
+    assert differences(applied.terraform.plan("second.plan", *VARIABLES, codes=(0, 2))) == FALSE_DIFFERENCES
 
 
 def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
@@ -50,7 +51,7 @@ def test_the_password_is_in_the_secret_alone(applied: Applied) -> None:
 
 def test_a_raised_version_alone_changes_the_password(applied: Applied) -> None:
     """What the plan would do: moto need not do it."""
-    found = _differences(applied.terraform.plan("rotate.plan", *VARIABLES, "-var=db_password_version=2", codes=(2,)))
+    found = differences(applied.terraform.plan("rotate.plan", *VARIABLES, "-var=db_password_version=2", codes=(2,)))
     assert found.keys() - FALSE_DIFFERENCES.keys() == {"aws_secretsmanager_secret_version.app"}
 
 
@@ -114,10 +115,11 @@ def test_the_schedule_starts_the_task(command: str, expression: str, applied: Ap
     target = schedule["Target"]
     assert json.loads(target["Input"]) == {"containerOverrides": [{"name": "pipeline", "command": [command]}]}
     assert target["Arn"].endswith(f":cluster/{applied.name}")
-    assert target["RoleArn"].endswith(f":role/{applied.name}-scheduler")
+    assert target["RoleArn"].endswith(f":role/{applied.name}-us-east-1-scheduler")
     assert target["DeadLetterConfig"]["Arn"].endswith(f":{applied.name}-undelivered")
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 1800, "MaximumRetryAttempts": 5}
     parameters = target["EcsParameters"]
+    assert parameters["PropagateTags"] == "TASK_DEFINITION"
     newest = applied.account.client("ecs").describe_task_definition(taskDefinition=applied.name)["taskDefinition"]
     assert parameters["TaskDefinitionArn"] == newest["taskDefinitionArn"]
     assert [c["capacityProvider"] for c in parameters["CapacityProviderStrategy"]] == ["FARGATE"]
@@ -129,38 +131,27 @@ def test_the_schedule_starts_the_task(command: str, expression: str, applied: Ap
 
 def test_the_schedule_s_role_starts_this_task_and_nothing_else(applied: Applied) -> None:
     iam = applied.account.client("iam")
-    policy = iam.get_role_policy(RoleName=f"{applied.name}-scheduler", PolicyName="scheduler")["PolicyDocument"]
+    policy = iam.get_role_policy(RoleName=f"{applied.name}-us-east-1-scheduler", PolicyName="scheduler")["PolicyDocument"]
     statements = {s["Action"]: s for s in policy["Statement"]}
-    assert statements.keys() == {"ecs:RunTask", "iam:PassRole", "sqs:SendMessage"}
+    assert statements.keys() == {"ecs:RunTask", "ecs:TagResource", "iam:PassRole", "sqs:SendMessage"}
     ours = "arn:aws:ecs:us-east-1:123456789012"
     assert statements["ecs:RunTask"]["Resource"] == f"{ours}:task-definition/{applied.name}:*"
     assert statements["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": f"{ours}:cluster/{applied.name}"}}
+    assert statements["ecs:TagResource"]["Resource"] == f"{ours}:task/{applied.name}/*"
+    assert statements["ecs:TagResource"]["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
     task = applied.account.client("ecs").describe_task_definition(taskDefinition=applied.name)["taskDefinition"]
     assert set(statements["iam:PassRole"]["Resource"]) == {task["taskRoleArn"], task["executionRoleArn"]}
     assert statements["iam:PassRole"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 
 def test_the_schedule_s_call_is_one_that_ecs_takes(applied: Applied) -> None:
-    """The very parameters of the schedule, as the command that a person pastes has them too."""
-    for output, family in (
-        ("run_command", applied.name),
-        ("verify_command", applied.name),
-        ("init_db_command", f"{applied.name}-init-db"),
-    ):
-        command = applied.outputs[output]
-        shown = subprocess.run(
-            ["sh", "-c", f"set -- {command}; printf '%s\\n' \"$@\""], capture_output=True, text=True, check=True
-        )
-        words = shown.stdout.splitlines()
-        assert words[:3] == ["aws", "ecs", "run-task"]
-        options = dict(zip(words[3::2], words[4::2], strict=True))
-        assert options["--task-definition"] == family
-        assert options["--network-configuration"].startswith("awsvpcConfiguration={subnets=[subnet-")
-        if output == "verify_command":
-            assert json.loads(options["--overrides"]) == {"containerOverrides": [{"name": "pipeline", "command": ["verify"]}]}
+    """The very parameters of the schedule, which are those of `infra/task` too."""
     scheduled = applied.account.client("scheduler").get_schedule(Name=f"{applied.name}-run", GroupName=applied.name)
     parameters = scheduled["Target"]["EcsParameters"]
     network = {k.lower(): v for k, v in parameters["NetworkConfiguration"]["awsvpcConfiguration"].items()}
+    by_hand = applied.outputs["task"]
+    assert (sorted(by_hand["subnets"]), by_hand["security_groups"]) == (sorted(network["subnets"]), network["securitygroups"])
+    assert (by_hand["cluster"], by_hand["definitions"]["run"]) == (applied.name, applied.name)
     ecs = applied.account.client("ecs")
     started = ecs.run_task(
         cluster=applied.name,
@@ -215,12 +206,13 @@ def test_the_database_is_private_and_encrypted(applied: Applied) -> None:
     assert database["StorageType"] == "gp3"
     assert database["BackupRetentionPeriod"] == 14
     assert database["MaxAllocatedStorage"] == 100
+    assert database["AutoMinorVersionUpgrade"] is True
     assert database["DBParameterGroups"][0]["DBParameterGroupName"].startswith(f"{applied.name}-")
 
 
 def test_the_parameters_are_set(applied: Applied) -> None:
     """As planned: moto does not keep them."""
-    (group,) = [r for r in applied.plan["resource_changes"] if r["address"] == "aws_db_parameter_group.main"]
+    (group,) = [r for r in applied.plan["resource_changes"] if r["address"] == 'aws_db_parameter_group.main["mysql8.4"]']
     parameters = {p["name"]: p["value"] for p in group["change"]["after"]["parameter"]}
     assert (
         parameters.items()
@@ -279,38 +271,85 @@ def test_every_alarm_is_heard_and_links_to_its_section(applied: Applied) -> None
         for a in applied.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     }
     assert alarms.keys() == {
-        "no-success", "stores-disagree", "rejected", "stale", "undelivered",
-        "database-storage", "database-cpu", "database-connections",
+        "no-success", "no-verify", "stores-disagree", "rejected", "stale", "undelivered", "start-lost", "rule-failed",
+        "mail-failed", "database-storage", "database-cpu", "database-connections",
     }  # fmt: skip
     for name, alarm in alarms.items():
         assert alarm["AlarmDescription"].endswith(f" docs/runbook.md#{name}")
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [applied.outputs["alerts_topic_arn"]]
+        assert alarm["AlarmActions"] == alarm["OKActions"] == applied.outputs["alert_topic_arns"]
         assert alarm["ActionsEnabled"] is True
         assert alarm["Period"] * alarm["EvaluationPeriods"] <= 7 * 86_400
     silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
-    assert silent == {"no-success"}
+    assert silent == {"no-success", "no-verify"}
+    ours = [{"Name": "stack", "Value": applied.name}]
+    assert {name for name, alarm in alarms.items() if alarm["Dimensions"] == ours} == {
+        "no-success", "no-verify", "stores-disagree", "rejected", "stale",
+    }  # fmt: skip
     assert (alarms["no-success"]["Period"], alarms["no-success"]["EvaluationPeriods"]) == (3600, 4)
     sections = set(re.findall(r"^### ([a-z-]+)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE))
     assert sections == alarms.keys() | {"task-failed", "stale"}
 
 
 def test_alarms_and_the_rule_may_publish_and_somebody_listens(applied: Applied) -> None:
-    sns, topic = applied.account.client("sns"), applied.outputs["alerts_topic_arn"]
+    sns, (topic,) = applied.account.client("sns"), applied.outputs["alert_topic_arns"]
     statements = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
     conditions = {s["Principal"]["Service"]: s.get("Condition") for s in statements}
     assert conditions == {
         "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        "events.rds.amazonaws.com": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
         "events.amazonaws.com": None,  # a condition on the way from EventBridge to SNS is never met
     }
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert (subscription["Protocol"], subscription["Response"]) == ("email", "ops@example.org")
     (target,) = applied.account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]
     assert target["Arn"] == topic
-    assert "#task-failed" in target["InputTransformer"]["InputTemplate"]
+    template = target["InputTransformer"]["InputTemplate"]
+    filled = json.loads(re.sub(r"<\w+>", '"x"', template))
+    assert filled["whatToDo"].endswith("#task-failed")
+    assert set(re.findall(r"<(\w+)>", template)) == target["InputTransformer"]["InputPathsMap"].keys()
+
+
+def test_what_can_not_be_delivered_is_kept_and_rings(applied: Applied) -> None:
+    account = applied.account
+    sqs, sns = account.client("sqs"), account.client("sns")
+    url = sqs.get_queue_url(QueueName=f"{applied.name}-undelivered")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "Policy"])["Attributes"]
+    queue = attributes["QueueArn"]
+    (topic,) = applied.outputs["alert_topic_arns"]
+    rule = account.client("events").describe_rule(Name=f"{applied.name}-failed")["Arn"]
+    may_send = {
+        s["Principal"]["Service"]: s["Condition"]["ArnEquals"]["aws:SourceArn"]
+        for s in json.loads(attributes["Policy"])["Statement"]
+    }
+    assert may_send == {"events.amazonaws.com": rule, "sns.amazonaws.com": topic}
+    (target,) = account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]
+    assert target["DeadLetterConfig"]["Arn"] == queue
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    redrive = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"]["RedrivePolicy"]
+    assert json.loads(redrive)["deadLetterTargetArn"] == queue
+    watched = {a["AlarmName"]: a for a in account.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    found = {
+        name: (watched[f"{applied.name}-{name}"]["MetricName"], watched[f"{applied.name}-{name}"]["Dimensions"][0]["Value"])
+        for name in ("undelivered", "start-lost", "rule-failed", "mail-failed")
+    }
+    assert found == {
+        "undelivered": ("ApproximateNumberOfMessagesVisible", f"{applied.name}-undelivered"),
+        "start-lost": ("InvocationsFailedToBeSentToDeadLetterCount", applied.name),
+        "rule-failed": ("FailedInvocations", f"{applied.name}-failed"),
+        "mail-failed": ("NumberOfNotificationsFailed", topic.rpartition(":")[2]),
+    }
+
+
+def test_what_the_database_has_to_say_is_heard(applied: Applied) -> None:
+    (subscription,) = applied.account.client("rds").describe_event_subscriptions()["EventSubscriptionsList"]
+    assert subscription["SnsTopicArn"] in applied.outputs["alert_topic_arns"]
+    assert subscription["SourceIdsList"] == [applied.name]
+    assert {"failure", "low storage", "failover", "maintenance"} <= set(subscription["EventCategoriesList"])
+    assert "backup" not in subscription["EventCategoriesList"]  # every day
 
 
 def test_the_dashboard_shows_our_metrics(applied: Applied) -> None:
-    body = applied.account.client("cloudwatch").get_dashboard(DashboardName=applied.name)["DashboardBody"]
+    body = applied.account.client("cloudwatch").get_dashboard(DashboardName=f"{applied.name}-us-east-1")["DashboardBody"]
     for metric in ("Success", "StoresEqual", "Rejected", "DataAgeDays", "RowsWritten", "StageSeconds"):
         assert metric in body
     titles = [w["properties"]["title"] for w in json.loads(body)["widgets"]]
@@ -320,7 +359,7 @@ def test_the_dashboard_shows_our_metrics(applied: Applied) -> None:
 # --- roles -----------------------------------------------------------------------------------------------------------------
 
 
-def _findings(policy: dict[str, Any]) -> str:
+def findings(policy: dict[str, Any]) -> str:
     """What parliament says of a policy; a program apart, since importing it warns of its own age."""
     command = [str(Path(sys.executable).with_name("parliament")), "--string", json.dumps(policy)]
     done = subprocess.run([sys.executable, "-W", "ignore", *command], capture_output=True, text=True, check=False)
@@ -336,7 +375,7 @@ def test_policies_are_sound_and_narrow(applied: Applied) -> None:
         }
         for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
-            assert _findings(document) == ""
+            assert findings(document) == ""
             for statement in document["Statement"]:
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert not [a for a in actions if "*" in a]

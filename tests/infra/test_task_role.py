@@ -99,7 +99,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def policy(applied: Applied) -> dict[str, Any]:
     """The task role's one policy."""
-    iam, role = applied.account.client("iam"), f"{applied.name}-task"
+    iam, role = applied.account.client("iam"), f"{applied.name}-us-east-1-task"
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["task"]
     return iam.get_role_policy(RoleName=role, PolicyName="task")["PolicyDocument"]  # type: ignore[no-any-return]
 

@@ -30,6 +30,7 @@ def planned(mysql: Login) -> Iterator[Login]:
 def planned_program(planned: Login, mysql: Login, aws: AwsEndpoint, bucket: str, api: SampleApi) -> Program:
     """The program, set up for that log-in."""
     settings = {**aws.environment(), **planned.environment(), "S3_BUCKET": bucket, "SOURCE_URL": api.url, **administrator(mysql)}
+    settings["MYSQL_ALLOW_UNVERIFIED"] = "true"
     return Program({**os.environ, **settings}, aws, planned)
 
 

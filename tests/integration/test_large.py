@@ -118,5 +118,5 @@ def test_a_second_process_that_is_killed_ends_the_run(program: Program, api: Sam
     out, _ = process.communicate(timeout=60)
     result = json.loads(out)
     assert (process.returncode, result["state"]) == (1, "failed")
-    assert "the second process ended without a word" in result["error"]
+    assert "the second process exited without a result" in result["error"]
     assert program.keys("launches/") == []

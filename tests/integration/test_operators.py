@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -325,6 +327,28 @@ def test_only_a_run_is_a_success(program: Program) -> None:
     assert metrics(ended)["Success"] == 1
     for command in (("verify",), ("replay", ended.lines[-1]["run_id"])):
         assert "Success" not in metrics(program(*command))
+
+
+def test_only_a_verification_is_verified(program: Program) -> None:
+    """The alarm that waits for one must not be quieted by anything else, nor by one that failed."""
+    assert "Verified" not in metrics(program("run"))
+    assert metrics(program("verify"))["Verified"] == 1
+    program.aws.client("s3").delete_object(Bucket=program.bucket, Key=program.keys("launches/")[0])
+    assert metrics(program("verify", code=8))["Verified"] == 0
+    assert metrics(program("verify", "--heal"))["Verified"] == 1
+
+
+def test_the_cost_table_counts_what_a_run_and_a_verification_send(program: Program, api: SampleApi) -> None:
+    """Each name is a metric that is paid for."""
+    launches = records(api)
+    launches[-1]["date_utc"] = "some day"  # set aside
+    api.set("launches", launches)
+    sent: set[str] = set()
+    for command in ("run", "run", "verify"):
+        (directive,) = metrics(program(command))["_aws"]["CloudWatchMetrics"]
+        sent |= {metric["Name"] for metric in directive["Metrics"]}
+    counted = re.findall(r"(\d+) metrics", (Path(__file__).parents[2] / "docs/deploy.md").read_text())
+    assert {int(n) for n in counted} == {len(sent), 10}, sorted(sent)  # ten of them are free
 
 
 def test_a_verification_waits_for_a_run_to_end(program: Program, api: SampleApi) -> None:

@@ -210,6 +210,7 @@ def test_second_run_at_the_same_time_leaves_with_7_and_a_killed_one_frees_the_lo
             assert slow.poll() is None
         second = program("run", code=7)
         assert "another run holds the lock" in second.lines[-1]["message"]
+        assert '"Success"' not in second.stdout  # neither a success nor a failure
     finally:
         slow.kill()
         slow.communicate()

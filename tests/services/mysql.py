@@ -109,7 +109,10 @@ def create_database(admin: Login, database: str, user: str, password: str) -> Lo
             cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (user, host, password))
             cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (user, host, password))
             cursor.execute(f"GRANT ALL ON `{database}`.* TO %s@%s", (user, host))
-    return Login(admin.host, admin.port, user, password, database)
+    login = Login(admin.host, admin.port, user, password, database)
+    # MySQL asks for the password itself until a user has logged in once, and the program gives it to no server on trust.
+    login.connect().close()
+    return login
 
 
 def drop_database(admin: Login, login: Login) -> None:

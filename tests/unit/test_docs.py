@@ -65,9 +65,9 @@ def test_the_runbook_has_a_section_for_every_alarm_and_exit_code() -> None:
 def test_commands_in_the_docs_are_commands() -> None:
     """Whatever stands in code and begins with a command of ours has options that it knows."""
     tried = 0
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for code in re.findall(r"`([^`\n]+)`|^    (.+)$", page.read_text(), re.MULTILINE):
-            words = "".join(code).split("#")[0].removeprefix("python -m app ").split()
+            words = re.sub(r"^(python -m app|infra/task \w+) ", "", "".join(code).split("#")[0]).split()
             command = cli.commands.get(words[0]) if words else None
             options = [word for word in words[1:] if word.startswith("--")]
             if command and options:
@@ -88,7 +88,7 @@ def test_what_proves_a_guarantee_is_there() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -96,6 +96,30 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_decisions_have_their_number_and_a_date() -> None:
+    for path in (ROOT / "docs/decisions").glob("*.md"):
+        assert re.match(rf"# {int(path.name[:4])}\. .+\n\nAccepted 20\d\d-\d\d-\d\d\b", path.read_text()), path.name
+
+
+def test_the_changelog_dates_every_release() -> None:
+    releases = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert releases[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \(20\d\d-\d\d-\d\d\)", release) for release in releases[1:])
+    assert __version__ in releases[1]
+
+
+def test_the_licence_is_named_where_it_is_looked_for() -> None:
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    assert '\nlicense = "Apache-2.0"\nlicense-files = ["LICENSE"]\n' in (ROOT / "pyproject.toml").read_text()
+    assert "[Apache License 2.0](LICENSE)" in (ROOT / "README.md").read_text()
+
+
+def test_hooks_before_a_commit_are_the_linters_of_make_lint() -> None:
+    run = re.findall(r"-m (ruff \w+|mypy)", (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0])
+    hooks = re.findall(r"-m (ruff \w+|mypy)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert sorted(hooks) == sorted(run)
 
 
 def test_the_version_is_one() -> None:

@@ -34,10 +34,10 @@ def test_its_error_is_raised_as_it_was() -> None:
     assert raised.value.exit_code == 3
 
 
-def test_it_ended_without_a_word(tmp_path: Path) -> None:
+def test_it_exited_without_a_result(tmp_path: Path) -> None:
     with (
         in_parallel(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result,
-        pytest.raises(PipelineError, match="without a word"),
+        pytest.raises(PipelineError, match="exited without a result"),
     ):
         result()
 

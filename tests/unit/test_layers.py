@@ -4,7 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-APP = Path(__file__).parents[2] / "app"
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "app"
 # What each folder may import of the others; anything may import errors and settings, but the core.
 ALLOWED = {
     "core": set(),
@@ -12,7 +13,7 @@ ALLOWED = {
     "lake": {"core"},
     "mysql": {"core"},
     "sources": {"core"},
-    "pipeline": {"core", "telemetry"},
+    "pipeline": {"core", "telemetry", "lake", "mysql"},
     "report": {"core"},
     "commands": {"core", "telemetry", "lake", "mysql", "sources", "pipeline", "report"},
 }
@@ -45,13 +46,39 @@ def _imports(file: Path) -> set[str]:
     return found
 
 
+def _imported_folders(folder: str) -> dict[Path, set[str]]:
+    """The other folders that each file of a folder imports."""
+    files = (APP / folder).rglob("*.py")
+    return {file: {n.split(".")[1] for n in _imports(file) if n.startswith("app.")} & (set(ALLOWED) - {folder}) for file in files}
+
+
 def test_folders_import_only_what_lies_further_inside() -> None:
-    folders = {path.parent.name for path in APP.glob("*/__init__.py")}
-    assert folders == set(ALLOWED)
+    assert {path.parent.name for path in APP.glob("*/__init__.py")} == set(ALLOWED)
     for folder, allowed in ALLOWED.items():
-        for file in (APP / folder).rglob("*.py"):
-            others = {name.split(".")[1] for name in _imports(file) if name.startswith("app.")} & folders
-            assert others <= allowed | {folder}, file
+        for file, others in _imported_folders(folder).items():
+            assert others <= allowed, file
+
+
+def test_the_picture_in_the_documents_shows_the_imports_that_there_are() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    drawn = re.findall(r"^  (\w+) --> (\w+)$", page.split("```mermaid")[1].split("```")[0], re.MULTILINE)
+    there = {(folder, other) for folder in ALLOWED for others in _imported_folders(folder).values() for other in others}
+    assert sorted(drawn) == sorted(there)
+
+
+def test_the_table_in_the_documents_has_every_folder_and_file() -> None:
+    table = (ROOT / "docs/architecture.md").read_text().split("## Folders")[1].split("## ")[0]
+    named = [name for cell in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(.+?)`", cell)]
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in APP.iterdir()} - {"__init__.py", "__pycache__/"}
+    assert sorted(named) == sorted(there)
+
+
+def test_files_named_in_the_documents_are_there() -> None:
+    named = re.findall(r"`((?:core|lake|mysql|sources|pipeline|telemetry|report|commands)/[\w./]*)`", "".join(
+        page.read_text() for page in (ROOT / "docs").rglob("*.md")
+    ))  # fmt: skip
+    assert len(named) > 15
+    assert [name for name in named if not (APP / name).exists()] == []
 
 
 def test_the_core_touches_nothing() -> None:
@@ -78,7 +105,7 @@ def test_inside_the_package_imports_are_relative() -> None:
 
 
 def test_every_folder_is_packaged() -> None:
-    packages = tomllib.loads((APP.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     there = {"/".join(("spacex_pipeline", *file.relative_to(APP).parent.parts)) for file in APP.rglob("__init__.py")}
     assert {name.replace(".", "/") for name in packages} == there
 

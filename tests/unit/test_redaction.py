@@ -55,6 +55,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 @example(secret="\\\\\\\\''''\"\"\"\"", before="", after="")
 @example(secret="größe🚀 und +/=", before="", after="")
 @example(secret="\udcff\udcfeab", before="", after="")
+@example(secret="ends in Ã", before="", after="")
 def test_a_secret_is_masked_in_any_form(form: str, secret: str, before: str, after: str) -> None:
     written = FORMS[form](secret)
     left = redacted(f"{before}{written}{after}", (secret, ""))

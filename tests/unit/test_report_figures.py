@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.core.model import Manifest, PastRun, RunState
+from app.core.model import Manifest
+from app.core.runs import PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
-from app.report import figures, quality, stats
+from app.report import quality, sections, stats
 from app.report.charts import axis
 from app.sources import never_filled
 
@@ -136,7 +137,7 @@ def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() ->
     ],
 )
 def test_a_date_is_overdue_when_all_that_its_precision_names_has_passed(at: str, precision: str, is_overdue: bool) -> None:
-    coming = figures.coming(frame(rows("launches", launch(1, "upcoming", at, date_precision=precision))), NOW)
+    coming = sections.coming(frame(rows("launches", launch(1, "upcoming", at, date_precision=precision))), NOW)
     assert [one["is_overdue"] for one in coming] == [is_overdue]
 
 

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.cases import other_case
 
 GOOD = {
     "S3_BUCKET": "bucket",
@@ -34,12 +35,14 @@ def test_every_fault_is_named_at_once() -> None:
         assert name in process.stderr
 
 
-def test_e05_a_whole_json_secret_as_password_is_refused_with_a_hint(cases_data: Path) -> None:
-    secret = (cases_data / "e05_secret_whole_json.json").read_text()
-    process = run(MYSQL_PASSWORD=secret)
-    assert process.returncode == 2
-    assert "MYSQL_PASSWORD is a whole JSON secret" in process.stderr
-    assert "sample-only-not-real" not in process.stderr
+def test_e05_a_whole_json_secret_as_password_is_refused_with_a_hint() -> None:
+    with other_case("e05-whole-secret-as-password") as keys:
+        assert keys.pop("story")
+        process, outcome = run(**keys.pop("environment")), keys.pop("outcome")
+    assert process.returncode == outcome.pop("exit_code")
+    assert outcome.pop("says") in process.stderr
+    assert outcome.pop("never_says") not in process.stderr + process.stdout
+    assert not outcome
 
 
 @pytest.mark.parametrize("url", ["http://user:marker-5f2c@api.example", "ftp://api.example", "https://", "api.example"])

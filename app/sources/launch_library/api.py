@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...core.fields import newest_past, parse_utc
 from ...core.model import ArchivedResponse, Body, Response, Watermark
-from ...core.ports import SetAside
+from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient, Timeouts
@@ -48,7 +48,7 @@ def make(settings: Settings, warn: Callable[[str], None]) -> "LaunchLibrarySourc
 
 
 class LaunchLibrarySource:
-    """Launch Library behind `records.Source`."""
+    """Launch Library behind `core.source.Source`."""
 
     def __init__(
         self,

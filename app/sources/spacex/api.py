@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.fields import newest_past
 from ...core.model import ArchivedResponse, Body, Response
-from ...core.ports import SetAside
+from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient
@@ -31,7 +31,7 @@ def make(settings: Settings, warn: Callable[[str], None]) -> "SpacexSource":
 
 
 class SpacexSource:
-    """The r-spacex API behind `records.Source`."""
+    """The r-spacex API behind `core.source.Source`."""
 
     name = "spacex"
 

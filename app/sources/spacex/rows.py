@@ -4,7 +4,7 @@ from typing import Any
 
 from ...core.fields import InvalidField, Shown, as_json_array
 from ...core.model import Checked, Row, Rows, UnreadableRecord
-from ...core.ports import SetAside
+from ...core.source import SetAside
 from ...core.validate import rejection, shortened
 from ...errors import SourceError
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
@@ -26,7 +26,7 @@ class SpacexParser:
         self._records = self._chars = 0
 
     def learn(self, kind: str, index: int, raw: Any) -> None:
-        """Take up one look-up record; one that does not fit is set aside, and so are the launches that refer to it.
+        """Add one lookup record; one that does not fit is set aside, and so are the launches that refer to it.
 
         Raises SourceError when there are too many.
         """

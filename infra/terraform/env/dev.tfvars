@@ -5,6 +5,7 @@ destroyable = true
 egress = "public"
 spot   = true
 
+db_apply_immediately   = true
 db_backup_days         = 1
 db_deletion_protection = false
 db_final_snapshot      = false

@@ -3,6 +3,7 @@ environment = "prod"
 
 egress = "nat"
 
+db_apply_immediately   = false # a restart waits for the maintenance window
 db_multi_az            = true
 db_backup_days         = 14
 db_deletion_protection = true

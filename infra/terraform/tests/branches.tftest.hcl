@@ -22,8 +22,8 @@ run "defaults_are_off_private_and_lasting" {
     error_message = "The daily schedule does not verify."
   }
   assert {
-    condition     = !aws_cloudwatch_metric_alarm.main["no-success"].actions_enabled && aws_cloudwatch_metric_alarm.main["rejected"].actions_enabled
-    error_message = "No success is expected while the schedule is off; all else is watched."
+    condition     = length(setintersection(keys(aws_cloudwatch_metric_alarm.main), ["no-success", "no-verify"])) == 0 && aws_cloudwatch_metric_alarm.main["rejected"].actions_enabled
+    error_message = "Nobody expects success while the schedule is off, and an alarm that stands in alarm before anybody listens never rings."
   }
   assert {
     condition     = length(aws_nat_gateway.main) == 1 && alltrue([for s in aws_scheduler_schedule.main : !s.target[0].ecs_parameters[0].network_configuration[0].assign_public_ip])
@@ -42,7 +42,7 @@ run "defaults_are_off_private_and_lasting" {
     error_message = "Destroyable by default."
   }
   assert {
-    condition     = aws_db_parameter_group.main.family == "mysql8.4"
+    condition     = aws_db_instance.main.parameter_group_name == aws_db_parameter_group.main["mysql8.4"].name
     error_message = "Family and engine version differ."
   }
   assert {
@@ -60,7 +60,8 @@ run "defaults_are_off_private_and_lasting" {
 }
 
 run "dev" {
-  command = plan
+  command   = plan
+  state_key = "dev"
 
   variables {
     environment            = "dev"
@@ -80,7 +81,7 @@ run "dev" {
     error_message = "Tasks have no way out."
   }
   assert {
-    condition     = one([for c in aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].capacity_provider_strategy : c.capacity_provider]) == "FARGATE_SPOT" && strcontains(local.run_task, "capacityProvider=FARGATE_SPOT,")
+    condition     = one([for c in aws_scheduler_schedule.main["run"].target[0].ecs_parameters[0].capacity_provider_strategy : c.capacity_provider]) == "FARGATE_SPOT" && output.task.capacity == "FARGATE_SPOT"
     error_message = "Not on Spot."
   }
   assert {
@@ -90,6 +91,8 @@ run "dev" {
 }
 
 run "existing_network" {
+  state_key = "existing_network"
+
   variables {
     existing_network = { vpc_id = "vpc-1", task_subnet_ids = ["subnet-1"], database_subnet_ids = ["subnet-2", "subnet-3"], assign_public_ip = true }
   }
@@ -109,7 +112,8 @@ run "existing_network" {
 }
 
 run "existing_network_is_private_unless_said" {
-  command = plan
+  command   = plan
+  state_key = "private"
 
   variables {
     existing_network = { vpc_id = "vpc-1", task_subnet_ids = ["subnet-1"], database_subnet_ids = ["subnet-2", "subnet-3"] }
@@ -143,7 +147,7 @@ run "scheduled" {
     error_message = "One expression changes the other."
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["no-success"].actions_enabled && aws_cloudwatch_metric_alarm.main["no-success"].evaluation_periods == 168 && aws_cloudwatch_metric_alarm.main["no-success"].period == 3600 && aws_cloudwatch_metric_alarm.main["no-success"].treat_missing_data == "breaching"
+    condition     = aws_cloudwatch_metric_alarm.main["no-success"].actions_enabled && aws_cloudwatch_metric_alarm.main["no-verify"].evaluation_periods == 50 && aws_cloudwatch_metric_alarm.main["no-verify"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.main["no-verify"].metric_name == "Verified" && aws_cloudwatch_metric_alarm.main["no-success"].evaluation_periods == 168 && aws_cloudwatch_metric_alarm.main["no-success"].period == 3600 && aws_cloudwatch_metric_alarm.main["no-success"].treat_missing_data == "breaching"
     error_message = "Silence is not seen."
   }
   assert {
@@ -166,6 +170,8 @@ run "source_that_stands_still" {
 }
 
 run "program" {
+  state_key = "program"
+
   variables {
     s3_prefix                       = "team/lake/"
     launch_library_token_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
@@ -187,7 +193,7 @@ run "program" {
     error_message = "Policies do not follow the prefix."
   }
   assert {
-    condition     = aws_ecs_task_definition.run.runtime_platform[0].cpu_architecture == "X86_64" && output.architecture == "X86_64" && aws_ecs_task_definition.run.cpu == "1024" && aws_ecs_task_definition.run.memory == "4096"
+    condition     = aws_ecs_task_definition.run.runtime_platform[0].cpu_architecture == "X86_64" && aws_ecs_task_definition.run.cpu == "1024" && aws_ecs_task_definition.run.memory == "4096"
     error_message = "Not the machine that was asked for."
   }
   assert {
@@ -197,7 +203,8 @@ run "program" {
 }
 
 run "customer_key" {
-  command = plan
+  command   = plan
+  state_key = "key"
 
   variables {
     kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -226,7 +233,11 @@ run "older_engine_and_standby" {
   }
 
   assert {
-    condition     = aws_db_parameter_group.main.family == "mysql8.0" && aws_db_instance.main.multi_az
+    condition     = local.db_family == "mysql8.0" && aws_db_parameter_group.main[local.db_family].family == "mysql8.0" && aws_db_instance.main.multi_az
     error_message = "Family and engine version differ, or no standby."
+  }
+  assert {
+    condition     = !aws_db_instance.main.auto_minor_version_upgrade
+    error_message = "RDS would upgrade what three numbers pin, and the next apply ask it to go back."
   }
 }

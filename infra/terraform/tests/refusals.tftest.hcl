@@ -597,3 +597,289 @@ run "db_connections_limit_none" {
 
   expect_failures = [var.db_connections_limit]
 }
+
+run "project_two_hyphens" {
+  command = plan
+
+  variables {
+    project = "a--b"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "role_path_no_slash_last" {
+  command = plan
+
+  variables {
+    role_path = "/team"
+  }
+
+  expect_failures = [var.role_path]
+}
+
+run "permissions_boundary_arn_a_role" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/x"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "zone_ids_one" {
+  command = plan
+
+  variables {
+    zone_ids = ["use1-az1"]
+  }
+
+  expect_failures = [var.zone_ids]
+}
+
+run "zone_ids_a_name" {
+  command = plan
+
+  variables {
+    zone_ids = ["us-east-1a", "us-east-1b"]
+  }
+
+  expect_failures = [var.zone_ids]
+}
+
+run "task_egress_whom" {
+  command = plan
+
+  variables {
+    task_egress = [{ description = "x", port = 443 }]
+  }
+
+  expect_failures = [var.task_egress]
+}
+
+run "task_egress_all_protocols" {
+  command = plan
+
+  variables {
+    task_egress = [{ description = "x", port = 443, protocol = "-1", cidr = "0.0.0.0/0" }]
+  }
+
+  expect_failures = [var.task_egress]
+}
+
+run "task_security_group_ids_a_name" {
+  command = plan
+
+  variables {
+    task_security_group_ids = ["proxy"]
+  }
+
+  expect_failures = [var.task_security_group_ids]
+}
+
+run "task_security_group_ids_too_many" {
+  command = plan
+
+  variables {
+    task_security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"]
+  }
+
+  expect_failures = [var.task_security_group_ids]
+}
+
+run "database_client_security_group_ids_a_name" {
+  command = plan
+
+  variables {
+    database_client_security_group_ids = ["dashboards"]
+  }
+
+  expect_failures = [var.database_client_security_group_ids]
+}
+
+run "db_windows_no_day" {
+  command = plan
+
+  variables {
+    db_windows = { maintenance = "09:00-09:30" }
+  }
+
+  expect_failures = [var.db_windows]
+}
+
+run "db_restore_both" {
+  command = plan
+
+  variables {
+    db_restore = { snapshot = "a", instance = "b" }
+  }
+
+  expect_failures = [var.db_restore]
+}
+
+run "db_restore_neither" {
+  command = plan
+
+  variables {
+    db_restore = { time = "2026-01-31T06:00:00Z" }
+  }
+
+  expect_failures = [var.db_restore]
+}
+
+run "db_restore_no_time" {
+  command = plan
+
+  variables {
+    db_restore = { instance = "b", time = "yesterday" }
+  }
+
+  expect_failures = [var.db_restore]
+}
+
+run "image_latest" {
+  command = plan
+
+  variables {
+    image = "registry.example/spacex-pipeline:latest"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "image_without_a_tag" {
+  command = plan
+
+  variables {
+    image = "registry.example/spacex-pipeline"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "image_a_short_digest" {
+  command = plan
+
+  variables {
+    image = "registry.example/spacex-pipeline@sha256:0a1b"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "launch_library_token_secret_arn_a_key_in_it" {
+  command = plan
+
+  variables {
+    launch_library_token_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:library:token::"
+  }
+
+  expect_failures = [var.launch_library_token_secret_arn]
+}
+
+run "launch_library_token_kms_key_arn_an_alias" {
+  command = plan
+
+  variables {
+    launch_library_token_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:alias/library"
+  }
+
+  expect_failures = [var.launch_library_token_kms_key_arn]
+}
+
+run "alert_topic_arns_a_name" {
+  command = plan
+
+  variables {
+    alert_topic_arns = ["alerts"]
+  }
+
+  expect_failures = [var.alert_topic_arns]
+}
+
+run "alert_topic_arns_too_many" {
+  command = plan
+
+  variables {
+    alert_topic_arns = [for n in range(5) : "arn:aws:sns:us-east-1:123456789012:alerts-${n}"]
+  }
+
+  expect_failures = [var.alert_topic_arns]
+}
+
+run "success_within_hours_less_than_a_day_of_a_daily_schedule" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "rate(1 day)" }
+    success_within_hours = 4
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_one_interval_alone" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "rate(4 hours)" }
+    success_within_hours = 4
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_less_than_the_night_of_a_cron" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6-20 * * ? *)" }
+    success_within_hours = 10
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_less_than_the_weekend_of_a_cron" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0/15 6-20 ? * MON-FRI *)" }
+    success_within_hours = 58
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_a_schedule_of_once_a_month" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6 1 * ? *)" }
+    success_within_hours = 168
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "success_within_hours_a_schedule_of_one_month" {
+  command = plan
+
+  variables {
+    schedule_expressions = { run = "cron(0 6 * JAN ? *)" }
+    success_within_hours = 168
+  }
+
+  expect_failures = [var.success_within_hours]
+}
+
+run "verify_too_seldom_to_be_watched" {
+  command = plan
+
+  variables {
+    schedule_expressions = { verify = "rate(7 days)" }
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.main]
+}

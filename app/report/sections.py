@@ -1,4 +1,4 @@
-"""The page's charts and tables of launches: figures of `stats`, made ready for the template."""
+"""The sections of the page: charts and tables of launches, computed by `stats`, ready for the template."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.schema import TABLES
-from app.mysql.ddl import Changes, FoundColumn, FoundTable, changes
+from app.mysql.ddl import FoundColumn, FoundTable, Migration, migration
 from app.mysql.sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions
 
 
@@ -25,18 +25,18 @@ def all_made() -> dict[str, FoundTable]:
     return tables | {t.name: as_made(t.name, column_definitions(t), t.key) for t in TABLES.values()}
 
 
-def with_column(column: str, **difference: object) -> Changes:
+def with_column(column: str, **difference: object) -> Migration:
     """What is made of `launches` with one column that differs."""
     tables = all_made()
     launches = tables["launches"]
     columns = tuple(replace(c, **difference) if c.name == column else c for c in launches.columns)
     tables["launches"] = replace(launches, columns=columns)
-    return changes(tables.values())
+    return migration(tables.values())
 
 
 def test_tables_as_we_make_them_need_nothing() -> None:
-    assert changes(all_made().values()) == Changes()
-    assert len(changes([]).ddl) == 1 + len(TABLES)
+    assert migration(all_made().values()) == Migration()
+    assert len(migration([]).ddl) == 1 + len(TABLES)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_too_narrow_is_widened(column: str, difference: dict[str, object
     [("name", {"type": "longtext"}), ("upcoming", {"type": "bigint(20)"}), ("date_utc", {"type": "datetime(6)"})],
 )
 def test_what_is_wider_is_left_alone(column: str, difference: dict[str, object]) -> None:
-    assert with_column(column, **difference) == Changes()
+    assert with_column(column, **difference) == Migration()
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_columns_of_nobody_are_left_alone_when_a_row_can_do_without_them() -> No
         (FoundColumn("remark", "int", None, None, nullable=False, has_default=False), 1),
     ):
         tables["launches"] = replace(launches, columns=(*launches.columns, extra))
-        found = changes(tables.values())
+        found = migration(tables.values())
         assert (len(found.refused), len(found.unknown)) == (refused, 1 - refused)
 
 
 def test_views_other_keys_and_tables_of_others_are_refused() -> None:
     tables = all_made()
-    assert changes([*tables.values(), replace(tables["launches"], is_view=True)]).refused
-    assert changes([*tables.values(), replace(tables["launches"], key=("name",))]).refused
+    assert migration([*tables.values(), replace(tables["launches"], is_view=True)]).refused
+    assert migration([*tables.values(), replace(tables["launches"], key=("name",))]).refused
     del tables[RUNS_TABLE]
-    assert len(changes(tables.values()).refused) == 1
-    assert changes([replace(table, empty=True) for table in tables.values()]).refused == []
+    assert len(migration(tables.values()).refused) == 1
+    assert migration([replace(table, empty=True) for table in tables.values()]).refused == []

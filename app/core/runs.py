@@ -1,0 +1,144 @@
+"""Runs and how they ended: as `pipeline_runs` knows them, and as one reports of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, auto
+from typing import Any
+
+
+class RunState(StrEnum):
+    """How far a run is, or how a command ended. The first five are those of `pipeline_runs`."""
+
+    RUNNING = auto()
+    MERGED = auto()
+    PUBLISHED = auto()
+    UNCHANGED = auto()
+    FAILED = auto()
+    VERIFIED = auto()
+    HEALED = auto()
+    PLANNED = auto()
+    LISTED = auto()
+    REPORTED = auto()
+    HEALTHY = auto()
+    READY = auto()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the command did what it was asked for."""
+        return self not in (RunState.RUNNING, RunState.MERGED, RunState.FAILED)
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run that `pipeline_runs` knows, and the newest one that merged, with its schema and transform versions.
+
+    Runs are ordered by the numbers that the server gave them under the lock, never by a clock.
+    """
+
+    state: RunState | None = None
+    merged_id: str | None = None
+    merged_number: int = 0
+    merged_source: str | None = None
+    merged_versions: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the database was before a run, and what was done to make it ready.
+
+    `number` is this run's; `clock_skew_s` how far this machine's clock is ahead of the server's.
+    """
+
+    number: int
+    last_run: LastRun
+    ddl: list[str]
+    unknown_columns: list[str]
+    clock_skew_s: float
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows of one table that a merge touched."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass
+class RunSummary:
+    """What a run did, on success and on failure alike."""
+
+    run_id: str
+    source: str
+    started_at: datetime
+    command: str = "run"
+    number: int | None = None
+    state: RunState = RunState.RUNNING
+    error: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, Merged] = field(default_factory=dict)
+    files_written: int = 0
+    files_deleted: int = 0
+    rejected: int = 0
+    retained: int = 0
+    stores_equal: bool | None = None
+    newest_launch_utc: datetime | None = None
+    warnings: list[str] = field(default_factory=list)
+    ddl: list[str] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
+    repaired: list[str] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    replayed: list[dict[str, Any]] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    def log_fields(self) -> dict[str, object]:
+        """The fields of the wide line at the end of a run."""
+        return {
+            "state": self.state,
+            "source": self.source,
+            "rows": self.rows,
+            "merged": {table: vars(merged) for table, merged in self.merged.items()},
+            "files_written": self.files_written,
+            "files_deleted": self.files_deleted,
+            "rejected": self.rejected,
+            "retained": self.retained,
+            "repaired": len(self.repaired),
+            "stores_equal": self.stores_equal,
+            "warnings": len(self.warnings),
+            "stage_seconds": {name: round(s, 3) for name, s in self.stage_seconds.items()},
+        }
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as `pipeline_runs` has it, with what follows from it."""
+
+    run_id: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None
+    rows_by_table: dict[str, dict[str, int | None]]
+    rejected: int | None
+    error: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "PastRun":
+        """The run that a row of `pipeline_runs` tells of."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"state": RunState(row["state"])})
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it has not ended."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+    @property
+    def launches(self) -> int | None:
+        """How many launches there were after it; None when it did not get that far."""
+        return self.rows_by_table.get("launches", {}).get("total")
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that it inserted, updated or deleted, in all tables."""
+        return sum(n or 0 for counts in self.rows_by_table.values() for action, n in counts.items() if action != "total")

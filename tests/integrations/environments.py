@@ -1,0 +1,10 @@
+"""The environments of Prefect and Airflow, as a person enters them: by the file beside the integration."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def with_environment(name: str, line: str) -> list[str]:
+    """A command that types a line in a shell in which the integration's environment file was read."""
+    return ["bash", "-euc", f"cd {ROOT}; . integrations/{name}/environment; {line}"]
