@@ -173,6 +173,13 @@ class MysqlWarehouse:
         return int(found[0][0]) if found and found[0][0] is not None else None
 
     @checked
+    def failed_run_ids(self) -> set[str]:
+        """The runs of which nothing was committed."""
+        return {
+            _text(run_id) for (run_id,) in self._query_if_there("SELECT `run_id` FROM `pipeline_runs` WHERE `state` = 'failed'")
+        }
+
+    @checked
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         rows = self._query_if_there("SELECT `run_id`, `number` FROM `pipeline_runs` WHERE `number` IS NOT NULL")

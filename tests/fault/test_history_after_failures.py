@@ -49,3 +49,21 @@ def test_a_launch_whose_deletion_was_committed_does_not_come_back_because_of_a_r
     assert [row["launch_id"] for row in world.in_mysql("launches")] == ["launch-1"]
     assert names(world) == [("launch-2", None)]
     world.assert_equal(1)
+
+
+def test_before_there_is_any_manifest_what_was_put_and_not_committed_is_no_history_either(world: World) -> None:
+    named(world, "A", COMMITTED)
+    named(world, "B", ROLLED_BACK)
+    named(world, "C")
+    assert names(world) == [("A", "C")]
+
+
+def test_a_rejected_launch_keeps_the_children_that_somebody_deleted_in_mysql_before_a_run_that_failed(world: World) -> None:
+    world.api.set("launches", [launch(1, "2020-03-01"), launch(2, "2020-06-01")])
+    assert world.run_forked() == 0, world.last_line
+    world.login.query("DELETE FROM launch_payloads")
+    world.api.set("launches", [launch(1, "2020-03-01"), launch(2, "2020-06-01", success="no")])
+    assert world.run_forked(ROLLED_BACK) == -9
+    assert world.run_forked() == 0, world.last_line
+    assert [row["launch_id"] for row in world.in_mysql("launch_payloads")] == ["launch-1", "launch-2"]
+    world.assert_equal(2)
