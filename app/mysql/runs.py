@@ -59,6 +59,12 @@ class RunsTable:
         return int(found[0][0]) if found and found[0][0] is not None else None
 
     @checked
+    def failed_run_ids(self) -> set[str]:
+        """The runs of which nothing was committed."""
+        rows = query_if_there(self._session(), "SELECT `run_id` FROM `pipeline_runs` WHERE `state` = 'failed'")
+        return {text_of(run_id) for (run_id,) in rows}
+
+    @checked
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         rows = query_if_there(self._session(), "SELECT `run_id`, `number` FROM `pipeline_runs` WHERE `number` IS NOT NULL")

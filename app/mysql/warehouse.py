@@ -117,6 +117,10 @@ class MysqlWarehouse:
         """The number of a run; None when `pipeline_runs` does not know it."""
         return self._runs.number_of(run_id)
 
+    def failed_run_ids(self) -> set[str]:
+        """The runs of which nothing was committed."""
+        return self._runs.failed_run_ids()
+
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         return self._runs.numbers()

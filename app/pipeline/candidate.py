@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
-from ..core.reconcile import CurrentState, is_followed, is_source_change
+from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
 from ..core.source import Parser, Source
 from ..core.transform import transform
@@ -138,7 +138,9 @@ def derive(
             superseded = set(again)
             candidate, accepted, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
         if not is_source_change(current, run):  # the tables hold one source, never a mixture
-            _retain(candidate, accepted, adapters, published, trusted=trusted)
+            is_ahead = is_mysql_ahead(current)
+            lake_first = trusted or (is_followed(current, run) and not is_ahead)
+            _retain(candidate, accepted, adapters, published, is_ahead=is_ahead, lake_first=lake_first)
         candidate.spill.close()
         counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches), retained=len(candidate.retained))
     with telemetry.stage("history") as counts:
@@ -268,7 +270,8 @@ def _retain(
     adapters: Adapters,
     published: Published,
     *,
-    trusted: bool,
+    is_ahead: bool,
+    lake_first: bool,
 ) -> None:
     """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
     rejects = candidate.rejected_launches
@@ -278,11 +281,13 @@ def _retain(
         return
     in_mysql = adapters.warehouse.launch_ids() - accepted
     in_lake = set(published.table(LAUNCHES.name)["launch_id"].to_pylist()) - accepted
+    if is_ahead:
+        in_lake &= in_mysql  # the others were deleted by what was committed, and are not to come back
     if everything:
         wanted |= in_mysql | in_lake
-    # After a good run the lake's versions are what both stores held, whatever was done to MySQL since. After any other, MySQL may
-    # be ahead of the manifest, and the lake fills in what was altered there.
-    if trusted:
+    # The manifest's versions are what both stores held, whatever was done to MySQL since; unless MySQL is ahead of the manifest:
+    # then the lake fills in what was altered there.
+    if lake_first:
         _add_published(candidate, published, wanted & in_lake)
     _add_rows(candidate, adapters.warehouse.rows_of((wanted & in_mysql) - candidate.retained))
     _add_published(candidate, published, (wanted & in_lake) - candidate.retained)

@@ -63,11 +63,13 @@ class Published:
         return None
 
     def sound_rows(self, table: Table, year: int) -> pa.Table:
-        """The rows of a lost partition that are left in a store; of MySQL those that fit their hash."""
+        """The rows of the history that are left in a store: MySQL's that fit their hash, and S3's but for failed runs."""
         left = [table.arrow.empty_table()]
         if stored := self._current.objects.get((table.name, year)):
             with contextlib.suppress(UnreadableObject):
-                left.append(self._adapters.lake.current_rows(stored, table))
+                in_lake = self._adapters.lake.current_rows(stored, table)
+                failed = pa.array(sorted(self._adapters.warehouse.failed_run_ids()), pa.string())
+                left.append(in_lake.filter(pc.invert(pc.is_in(in_lake["run_id"], failed))))  # those put it and were rolled back
         if (table.name, year) in self._current.in_mysql:
             in_mysql = self._adapters.warehouse.rows_of_years(table.name, [year])
             left.append(in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(table, in_mysql))))
