@@ -14,7 +14,7 @@ from .errors import SettingsError
 
 
 def _source(value: str) -> str:
-    from . import sources  # the sources need the settings first
+    from . import sources  # a source needs the settings first
 
     if not sources.is_source(value):
         raise ValueError(f"must be one of {', '.join(sources.known())}")

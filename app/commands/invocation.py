@@ -12,6 +12,7 @@ from ..cli import Request
 from ..core.model import Run
 from ..core.reconcile import Limits
 from ..core.runs import RunState, RunSummary
+from ..core.source import Source
 from ..errors import DeadlineExceeded, LakeError, SourceError, WarehouseError
 from ..lake.layout import RUN_ID_CHANCES, new_run_id
 from ..lake.store import S3Lake
@@ -42,7 +43,7 @@ class Invocation:
         self.logger = logger_to(None if self.view else request.log_stream, settings.log_level, settings.secrets)
         started_at = datetime.now(UTC)
         self.telemetry = Telemetry(_new_run_id(started_at), self.logger, self.interrupts, self.view)
-        self.source = sources.make_source(settings, self.telemetry.warn)
+        self.source: Source = sources.module(settings.source).make(settings, self.telemetry.warn)
         self._begin(started_at, started_at, None)
 
     def begin(self, replayed_run_id: str, as_of: datetime | None) -> None:

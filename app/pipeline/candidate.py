@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
 from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
-from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SNAPSHOT
+from ..core.schema import LAUNCH_CHANGES, LAUNCHES
 from ..core.source import Parser, Source
 from ..core.transform import transform
 from ..core.validate import in_words, validate
@@ -20,11 +20,12 @@ from .adapters import Adapters
 from .history import carry_history, changes_of, launch_changes
 from .published import Published
 from .quarantine import RejectsFile, check_count, write_lines
+from .retention import retain
 from .second_process import in_parallel, is_worth_it
 from .spill import Spill
 
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
-MAX_REFERENCES = 300_000  # kept in memory; 20,000 launches name some 60,000
+MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
 MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a look-up record become rows of a hundred kilobytes
 _MAX_ODD = 1000  # different unknown fields, or notes
 _NAMED = 5  # rejects that are warned of one by one
@@ -140,7 +141,15 @@ def derive(
         if not is_source_change(current, run):  # the tables hold one source, never a mixture
             is_ahead = is_mysql_ahead(current)
             lake_first = trusted or (is_followed(current, run) and not is_ahead)
-            _retain(candidate, accepted, adapters, published, is_ahead=is_ahead, lake_first=lake_first)
+            candidate.retained = retain(
+                candidate.spill,
+                candidate.rejected_launches,
+                accepted,
+                adapters,
+                published,
+                is_ahead=is_ahead,
+                lake_first=lake_first,
+            )
         candidate.spill.close()
         counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches), retained=len(candidate.retained))
     with telemetry.stage("history") as counts:
@@ -262,55 +271,6 @@ def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupU
         )
         for kind, used in sorted(ids.items())
     }
-
-
-def _retain(
-    candidate: Candidate,
-    accepted: set[str],
-    adapters: Adapters,
-    published: Published,
-    *,
-    is_ahead: bool,
-    lake_first: bool,
-) -> None:
-    """Add the last good rows of launches that were rejected, and of all absent ones when a record has no readable id."""
-    rejects = candidate.rejected_launches
-    wanted = {r.id for r in rejects if r.id} - accepted
-    everything = any(r.id is None for r in rejects)
-    if not wanted and not everything:
-        return
-    in_mysql = adapters.warehouse.launch_ids() - accepted
-    in_lake = set(published.table(LAUNCHES.name)["launch_id"].to_pylist()) - accepted
-    if is_ahead:
-        in_lake &= in_mysql  # the others were deleted by what was committed, and are not to come back
-    if everything:
-        wanted |= in_mysql | in_lake
-    # The manifest's versions are what both stores held, whatever was done to MySQL since; unless MySQL is ahead of the manifest:
-    # then the lake fills in what was altered there.
-    if lake_first:
-        _add_published(candidate, published, wanted & in_lake)
-    _add_rows(candidate, adapters.warehouse.rows_of((wanted & in_mysql) - candidate.retained))
-    _add_published(candidate, published, (wanted & in_lake) - candidate.retained)
-    lost = sorted((wanted & in_mysql) - candidate.retained)
-    adapters.telemetry.warn_if(
-        lost, "launches are left out: they are rejected, their last rows were altered in MySQL, and the lake has none"
-    )
-
-
-def _add_published(candidate: Candidate, published: Published, ids: set[str]) -> None:
-    if not ids:
-        return
-    found: dict[str, pa.Table] = {}
-    for name in SNAPSHOT:
-        whole = published.table(name)
-        found[name] = whole.filter(pc.is_in(whole["launch_id"], pa.array(sorted(ids), pa.string())))
-    _add_rows(candidate, found)
-
-
-def _add_rows(candidate: Candidate, rows: Mapping[str, pa.Table]) -> None:
-    for name, found in rows.items():
-        candidate.spill.add(name, found)
-    candidate.retained.update(rows["launches"]["launch_id"].to_pylist())
 
 
 def _newest(launches: pa.Table, now: datetime) -> datetime | None:

@@ -6,22 +6,14 @@
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable
 from types import ModuleType
 
-from ..core.source import Source
-from ..settings import Settings
 
-Warn = Callable[[str], None]
-"""Tells a person what should be known though the run goes on."""
-
-
-def make_source(settings: Settings, warn: Warn) -> Source:
-    """The source that the settings name."""
-    module = _module(settings.source)
-    assert module  # the settings were checked
-    source: Source = module.make(settings, warn)
-    return source
+def module(name: str) -> ModuleType:
+    """The module of a source that there is: its `make` takes the settings, and a function that warns a person."""
+    found = _module(name)
+    assert found  # the settings were checked
+    return found
 
 
 def is_source(name: str) -> bool:
@@ -31,7 +23,7 @@ def is_source(name: str) -> bool:
 
 def known() -> list[str]:
     """The names of all sources."""
-    return [module.name for module in pkgutil.iter_modules(__path__) if is_source(module.name)]
+    return [found.name for found in pkgutil.iter_modules(__path__) if is_source(found.name)]
 
 
 def not_kept(name: str) -> dict[str, str]:
