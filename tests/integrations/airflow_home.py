@@ -41,6 +41,10 @@ class Airflow:
         tasks = self.query("SELECT task_id, state, try_number FROM task_instance WHERE dag_id = ? AND run_id = ?", dag, run_id)
         return DagTest(done.returncode, done.stdout + done.stderr, {name: (state, tries) for name, state, tries in tasks})
 
+    def last_xcom(self) -> str:
+        """What the last task that gave something has given."""
+        return str(self.query("SELECT value FROM xcom WHERE key = 'return_value' ORDER BY timestamp DESC LIMIT 1")[0][0])
+
     def query(self, statement: str, *values: str) -> list[Any]:
         """Rows of its database."""
         with sqlite3.connect(self._home / "airflow.db") as connection:

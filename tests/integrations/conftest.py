@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,13 +54,14 @@ class World(Program):
 
     @contextlib.contextmanager
     def is_busy(self) -> Iterator[None]:
-        """Another run holds the lock."""
+        """Another run holds the lock, however long it takes until somebody looks."""
         self.has_news()
         self.api.fault("v5/launches", Fault(hang_s=HANG_S, first=1))
         other = self.start("run")
         assert other.stdout
         try:
             next(line for line in other.stdout if json.loads(line).get("stage") == "lock")
+            other.send_signal(signal.SIGSTOP)
             yield
         finally:
             other.kill()

@@ -48,7 +48,8 @@ def _serve(port: str) -> None:
     def run_task(self: Any, *arguments: Any, **options: Any) -> Any:
         tasks = accept(self, *arguments, **options)
         for task in tasks:
-            task.advance = lambda: None  # its status is not a matter of how often it was looked at
+            # Its status is not a matter of how often it was looked at.
+            task.advance = lambda: None  # type: ignore[method-assign]
             definition = self.describe_task_definition(task.task_definition_arn)
             threading.Thread(target=_run, args=(task, definition, logs), daemon=True).start()
         return tasks
