@@ -136,7 +136,7 @@ class Terminal:
         for run in runs:
             seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}" if run["finished_at"] else ""
             counts = [n or 0 for rows in run["rows_by_table"].values() for action, n in rows.items() if action != "total"]
-            state = RunState(run["state"])
+            state = run["state"]
             age = _age((now - run["started_at"]).total_seconds())
             cells = (run["run_id"], run.get("command") or "", state, seconds, f"{sum(counts):,}", age)
             self._say((_RUN_LINE.format(*cells), _color(state)))

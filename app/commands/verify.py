@@ -64,6 +64,6 @@ def _to_heal(job: Invocation, verified: Verification) -> Manifest:
         raise StoresDisagree(f"nothing names what was published: {some(verified.found)}", hint="run the pipeline")
     if manifest.source != job.source.name:
         raise SettingsError(f"what is published is of source {manifest.source}", hint="set SOURCE to it")
-    if verified.is_behind:  # to go back would undo what that run found, and the next would find it again
-        raise StoresDisagree("a later run committed and ended before it published", hint="a run completes it")
+    if run_id := verified.unpublished_run_id:  # to go back would undo what that run found, and the next would find it again
+        raise StoresDisagree(f"run {run_id} committed and ended before it published", hint="a run completes it")
     return manifest

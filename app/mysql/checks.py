@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ..core.health import Check, clock_check
 from ..errors import WarehouseError
 from ..settings import Settings
-from .requirements import Requirement, clock_skew_s, error_code, of_a_run, of_the_tables
+from .query import error_code
+from .requirements import Requirement, clock_skew_s, of_a_run, of_the_tables
 from .session import Session
 from .warehouse import MysqlWarehouse
 

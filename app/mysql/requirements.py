@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from ..core.identifiers import quoted
 from ..core.schema import TABLES, Table
 from ..errors import WarehouseError
+from .query import error_code
 from .session import Session, checked
 from .sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions
 
@@ -130,9 +131,3 @@ def _of_each_right() -> dict[str, str]:
         "SELECT": f"SELECT 1 FROM {probe}",
         "UPDATE": f"UPDATE {probe} SET `a` = 1",
     }
-
-
-def error_code(error: WarehouseError) -> int:
-    """The server's number of an error, 0 where it was not the server's."""
-    cause = error.__cause__
-    return cause.args[0] if cause and cause.args and isinstance(cause.args[0], int) else 0

@@ -23,11 +23,11 @@ LOCK_WAIT_S = 300
 
 @dataclass(frozen=True)
 class Verification:
-    """What was verified, and where it is not as published. `is_behind`: MySQL holds a later run that did not publish."""
+    """What was verified, and where it is not as published; the run that MySQL holds and that did not publish, if any."""
 
     manifest: Manifest | None
     found: list[str]
-    is_behind: bool = False
+    unpublished_run_id: str | None = None
 
 
 def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
@@ -66,7 +66,8 @@ def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
     # A failed row in pipeline_runs ends the trust of the next run, which so finds and repairs what differs.
     summary.state, summary.error = (RunState.FAILED, some(found)) if found else (RunState.UNCHANGED, None)
     warehouse.finish(summary)
-    return Verification(manifest, list(dict.fromkeys(found)), is_mysql_ahead(current))
+    unpublished = last_run.merged_id if is_mysql_ahead(current) else None
+    return Verification(manifest, list(dict.fromkeys(found)), unpublished)
 
 
 def _check_tables(adapters: Adapters) -> None:

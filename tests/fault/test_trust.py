@@ -100,6 +100,29 @@ def test_what_was_altered_in_mysql_is_found_and_repaired_by_an_unchanged_run(
     assert program.run()["state"] == "unchanged"
 
 
+GARBAGE = {
+    "an unknown state": "UPDATE pipeline_runs SET state = 'nonsense'",
+    "no state": "UPDATE pipeline_runs SET state = NULL",
+    "no times": "UPDATE pipeline_runs SET started_at = NULL, finished_at = NULL",
+    "texts that are no JSON": "UPDATE pipeline_runs SET rows_by_table = '[[[', stage_seconds = '7', error = NULL",
+    "numbers that are no order": "UPDATE pipeline_runs SET number = -5",
+    "no rows": "DELETE FROM pipeline_runs",
+}
+
+
+@pytest.mark.parametrize("statement", GARBAGE.values(), ids=GARBAGE)
+def test_whatever_stands_in_pipeline_runs_ends_no_command(program: Program, api: SampleApi, statement: str) -> None:
+    program.run()
+    program.login.query(statement)
+    program("runs", "--json")
+    program("report", "--json", "--out", "/dev/null")
+    launch_id = rename(api, 5, "Renamed")
+    assert program.run()["state"] == "published"
+    program.assert_equal(205)
+    assert names_in_history(program, launch_id) == ["Renamed"]
+    assert program.run()["state"] == "unchanged"
+
+
 # --- a bucket that is not what it was ---------------------------------------------------------------------------------
 
 
