@@ -72,6 +72,12 @@ def in_mysql(world: World) -> dict[str, list[Row]]:
     return {table: world.in_mysql(table) if table in there else [] for table in SNAPSHOT}
 
 
+def to_the_byte(world: World) -> tuple[Any, ...]:
+    """What an unchanged run leaves alone: the tables with their lineage, and all versions of partitions and manifests."""
+    versions = {one for one in world.versions() if one[0].partition("/")[0] in {*KEYS, "manifests"}}
+    return world.login.query(f"CHECKSUM TABLE {', '.join(KEYS)}"), versions
+
+
 def assert_rows(stored: Mapping[str, list[Row]], wanted: Rows) -> None:
     """The stored rows are those; columns of which the oracle says nothing are left out."""
     for table in SNAPSHOT:

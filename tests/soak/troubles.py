@@ -15,7 +15,7 @@ from tests.services.clock import shifted
 from tests.services.proxy import Proxy, Trouble
 from tests.services.server import HOST
 
-EFFECTS = 45  # about as many as a run has
+EFFECTS = 60  # about as many as a run has
 SOON_S = 0.8  # a run takes about as long
 _BAD_GATEWAY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _KILLED = -9
