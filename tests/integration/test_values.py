@@ -20,16 +20,24 @@ REALS = [
 ]
 
 
+def batched(values: list[Any], size: int) -> list[list[Any]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
 def test_floats_of_every_size_have_the_same_text_in_mysql(program: Program, api: SampleApi) -> None:
     rng = random.Random(7)
     reals = [*REALS, *(struct.unpack("d", rng.randbytes(8))[0] for _ in range(3000))]
     reals = [value for value in reals if math.isfinite(value)]
     failures = [{"time": None, "altitude": value, "reason": None} for value in reals]
-    api.set("launches", [{"id": "a", "date_utc": "2020-01-01T00:00:00Z", "failures": failures}])
+    launches_of_1000 = [
+        {"id": f"launch-{number}", "date_utc": "2020-01-01T00:00:00Z", "failures": some}
+        for number, some in enumerate(batched(failures, 1000))
+    ]
+    api.set("launches", launches_of_1000)
     program.run()
     stored = [row["altitude_km"] for row in program.in_mysql("launch_failures")]
     assert stored == reals
-    program.assert_equal(1)
+    program.assert_equal(len(launches_of_1000))
 
 
 def test_whatever_a_sound_record_holds_comes_through(program: Program, api: SampleApi) -> None:
