@@ -1,5 +1,6 @@
 """The program as a process, and both stores as an outsider reads them."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -115,6 +116,18 @@ class Program:
     def object(self, key: str) -> bytes:
         """One object."""
         return bytes(self.aws.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest that is published."""
+        return dict(json.loads(self.object(json.loads(self.object("manifests/latest.json"))["manifest"])))
+
+    def put_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Put another manifest in the place of the published one; the pointer has its digest."""
+        s3, pointer = self.aws.client("s3"), json.loads(self.object("manifests/latest.json"))
+        body = json.dumps(manifest).encode()
+        s3.put_object(Bucket=self.bucket, Key=pointer["manifest"], Body=body)
+        pointer["sha256"] = hashlib.sha256(body).hexdigest()
+        s3.put_object(Bucket=self.bucket, Key="manifests/latest.json", Body=json.dumps(pointer).encode())
 
     def assert_equal(self, launches: int | None = None) -> None:
         """Both stores hold the same rows, value by value, and `verify` agrees."""

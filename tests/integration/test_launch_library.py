@@ -163,7 +163,7 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
     assert changed["merged"]["launches"] == {"inserted": 1, "updated": 1, "deleted": 0}  # absence is not believed
     assert not any("twice" in warning for warning in changed["warnings"])
     library.assert_equal(206)
-    assert len(json.loads(library.object(_manifest(library)))["endpoints"]["launches"]["objects"]) == 4
+    assert len(library.manifest()["endpoints"]["launches"]["objects"]) == 4
 
     api.budget = Budget(15, used=12)
     asked(api)
@@ -175,10 +175,6 @@ def test_a_small_budget_reads_changes_on_top_of_the_last_snapshot(
     assert whole["merged"]["launches"] == {"inserted": 0, "updated": 0, "deleted": 1}
     assert gone["id"] not in {row["launch_id"] for row in library.in_mysql("launches")}
     library.assert_equal(205)
-
-
-def _manifest(program: Program) -> str:
-    return str(json.loads(program.object("manifests/latest.json"))["manifest"])
 
 
 def test_a_change_that_was_missed_while_the_list_was_read_is_not_lost(
@@ -219,9 +215,9 @@ def test_everything_is_read_again_after_full_snapshot_days_or_the_run_says_why_n
 ) -> None:
     api.set(LAUNCHES, records)
     library.run()
-    old = json.loads(library.object(_manifest(library)))
+    old = library.manifest()
     old["endpoints"]["launches"]["progress"]["full_at"] = "2026-01-01T00:00:00Z"
-    library.aws.client("s3").put_object(Bucket=library.bucket, Key=_manifest(library), Body=json.dumps(old).encode())
+    library.put_manifest(old)
     api.budget = Budget(15, used=13)
     late = library.run()
     assert late["state"] == "unchanged"
@@ -233,7 +229,7 @@ def test_everything_is_read_again_after_full_snapshot_days_or_the_run_says_why_n
     result = library.run()
     assert asked(api) == WHOLE
     assert result["files_written"] == 0
-    assert json.loads(library.object(_manifest(library)))["endpoints"]["launches"]["progress"]["full_at"] > "2026-01-02"
+    assert library.manifest()["endpoints"]["launches"]["progress"]["full_at"] > "2026-01-02"
     library.assert_equal(205)
 
 
