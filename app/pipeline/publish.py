@@ -11,7 +11,7 @@ from ..core.model import PartitionKey, Run, WrittenFile
 from ..core.reconcile import CurrentState, Plan, differences
 from ..core.runs import RunState, RunSummary
 from ..core.schema import TABLES
-from ..errors import StoresDisagree, some
+from ..errors import StoresDisagree, UnreadableObject, some
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .candidate import Candidate
@@ -55,7 +55,11 @@ class _Puts:
         lake, spill = self._adapters.lake, self._candidate.spill
         file = lake.write(self._run, key, spill.partition(key), spill.checksums[key], self._current.objects.get(key))
         self.written[key] = file
-        return file, lake.checksum(file)
+        try:
+            return file, lake.checksum(file)
+        except UnreadableObject as error:
+            message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
+            raise StoresDisagree(message, hint="the merge was rolled back") from error
 
 
 def publish(
@@ -71,7 +75,9 @@ def publish(
         puts = _Puts(run, adapters, candidate, current, pool)
         try:
             _publish(run, adapters, candidate, plan, kept, puts, summary, pool)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StoresDisagree):
+                summary.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
             if summary.state is not RunState.MERGED:
                 with contextlib.suppress(BaseException), adapters.telemetry.uninterrupted():
                     _report_what_lasted(adapters.telemetry, puts, summary)
@@ -111,7 +117,6 @@ def _publish(
             in_s3 |= {key: future.result() for key, future in reading.items()}
             rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
             if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
-                summary.stores_equal = False  # known, and not merely unproven: an alarm hangs on it
                 raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
             summary.stores_equal = True
             proven["partitions"] = len(plan.touched)
