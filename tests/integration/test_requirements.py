@@ -150,4 +150,4 @@ def test_a_clock_that_disagrees_is_a_warning(program: Program, set_global: dict[
     ended = program("doctor")
     (line,) = [line for line in ended.lines if line.get("name") == "MySQL clock"]
     assert line["level"] == "WARNING"
-    assert "3600 s" in line["found"]
+    assert "3600 s" in line["found"] or "3599 s" in line["found"]  # the second may turn between the two clocks
