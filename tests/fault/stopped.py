@@ -22,6 +22,7 @@ import pymysql.connections
 import app.__main__
 import app.commands.wiring  # here, so that it is in the server that every run is forked from
 
+_NOTHING = " WHERE FALSE"  # how rights are tried: such a statement changes no row
 _READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _DATE = re.compile(r"date=\d{4}-\d\d-\d\d")
@@ -117,7 +118,7 @@ class _Watch:
         """Do something, and note or stop it when it is an effect."""
         self._statement.inside = True
         try:
-            if _READS.match(what):
+            if _READS.match(what) or what.endswith(_NOTHING):
                 return act()
             names = self._named(what)
             self._end_if(names, "before")
