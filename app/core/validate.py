@@ -107,6 +107,12 @@ def shown(value: Any) -> str:
     return shortened(text)
 
 
+def clipped(name: str) -> str:
+    """A name of bounded length that can be encoded; what a terminal must not see is escaped where it is printed."""
+    sound = name[: _SHOWN_CHARS + 1].encode("utf-8", "backslashreplace").decode()
+    return sound if len(sound) <= _SHOWN_CHARS else sound[: _SHOWN_CHARS - 1] + "…"
+
+
 def shortened(text: str) -> str:
     """Text of bounded length, safe to print."""
     text = text[: _SHOWN_CHARS + 1].encode("unicode_escape").decode("ascii")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..core.fields import InvalidField, as_json_array
 from ..core.model import Checked, Row
-from ..core.validate import shortened
+from ..core.validate import clipped
 
 
 class Record(BaseModel):
@@ -20,7 +20,7 @@ class Record(BaseModel):
 def name_unknown_fields(record: Record, checked: Checked, prefix: str = "") -> None:
     """Count the fields that the models do not declare, by their path: links.patch.huge."""
     for name in record.model_extra or ():
-        checked.unknown_fields[prefix + shortened(name)] += 1
+        checked.unknown_fields[prefix + clipped(name)] += 1
     for name in _fields_of_records(type(record)):
         value = getattr(record, name)
         for part in value if isinstance(value, list) else (value,):

@@ -159,7 +159,7 @@ def test_pages_without_end_are_given_up_on(world: World) -> None:
 
     with Stranger(reply) as stranger:
         error = world.run(SOURCE_URL=stranger.url, code=3)["error"]
-    assert "more than 200000 records" in error
+    assert "more than 400000 records" in error
 
 
 def measured(world: World, **settings: str) -> tuple[int, float, str]:

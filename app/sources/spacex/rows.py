@@ -5,7 +5,7 @@ from typing import Any
 from ...core.fields import InvalidField, Shown, as_json_array
 from ...core.model import Checked, Row, Rows, UnreadableRecord
 from ...core.source import SetAside
-from ...core.validate import rejection, shortened
+from ...core.validate import clipped, rejection, shortened
 from ...errors import SourceError
 from ..aggregates import core_facts, count, name_unknown_fields, payload_facts
 from .models import LOOKUPS, CoreUse, CrewUse, Failure, Fairings, Launch, Links, Patch, Reddit, empty, fit, id_of
@@ -157,7 +157,7 @@ class SpacexParser:
         if isinstance(reference, dict) and not reference.keys().isdisjoint(CrewUse.model_fields):  # v5: a person in a role
             use = fit(CrewUse, reference, path)
             for name in use.model_extra or ():
-                checked.unknown_fields[f"crew.{shortened(name)}"] += 1
+                checked.unknown_fields[f"crew.{clipped(name)}"] += 1
             reference, role = use.crew, use.role
         crew_id, person = self._resolve("crew", reference, path, checked)
         return {"launch_id": launch_id, "position": position, "crew_id": crew_id, **person, "role": role}
