@@ -18,7 +18,7 @@ from tests.sample_api.paging import paginate
 from tests.sample_api.recorded import recorded as read_recorded
 from tests.sample_api.server import JSON, TEXT, Answer, Request, Server
 
-Checksum = Sequence[Any] | bytes
+Content = Sequence[Any] | bytes
 LIBRARY = "2.3.0"
 """What the paths of Launch Library's endpoints begin with."""
 
@@ -33,8 +33,8 @@ class SampleApi:
 
     def __init__(
         self,
-        launches: Checksum | None = None,
-        lookups: Mapping[str, Checksum] | None = None,
+        launches: Content | None = None,
+        lookups: Mapping[str, Content] | None = None,
         *,
         n: int = records.LAUNCHES,
         launch: Callable[[int], Any] = records.launch,
@@ -52,7 +52,7 @@ class SampleApi:
         if recorded is None:
             self._set_launches(Collection(n, launch))
             self._collections[f"{LIBRARY}/launches"] = Collection(n, launch).changed(as_library)
-        contents: dict[str, Checksum] = {}
+        contents: dict[str, Content] = {}
         contents |= records.lookups() if recorded is None else read_recorded(recorded, snapshot)
         if launches is not None:
             contents["launches"] = launches
@@ -62,11 +62,11 @@ class SampleApi:
             self.fault(endpoint, fault)
         self._port = port
 
-    def set_launches(self, content: Checksum) -> None:
+    def set_launches(self, content: Content) -> None:
         """Serve these v5 launches, as v4 too, or this raw body."""
         self.set("launches", content)
 
-    def set(self, endpoint: str, content: Checksum) -> None:
+    def set(self, endpoint: str, content: Content) -> None:
         """Serve these records, or this raw body, from the next request on."""
         collection = Collection.of(content)
         if endpoint != "launches":
