@@ -21,7 +21,7 @@ from app.errors import LakeError, UnreadableObject
 from app.lake import bucket, layout, manifests, partitions
 from app.lake.store import S3Lake
 from app.settings import load_settings
-from tests.services import AwsEndpoint
+from tests.services import AwsEndpoint, MotoServer
 
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RUN = Run(layout.new_run_id(BEGAN, 1), BEGAN, "spacex", BEGAN)
@@ -134,25 +134,33 @@ def test_nothing_is_published_and_a_run_is_unknown(lake: Lake) -> None:
     assert lake.received("spacex", "no run") == {}
 
 
-@pytest.mark.parametrize("page", [1, 2, 1000])
-def test_partitions_are_the_newest_versions_and_what_was_deleted_is_gone(
-    lake: Lake, published: Manifest, monkeypatch: pytest.MonkeyPatch, page: int
-) -> None:
-    """However many versions an answer of S3 holds."""
-    monkeypatch.setattr(bucket, "PAGE", page)
-    newest = lake.overwrite(KEY, b"1")
-    lake.overwrite("launches/notes.txt", b"")
-    lake.overwrite("launches/year=0020/launches.parquet", b"")
-    deleted = layout.partition_key(("launches", 2021))
-    lake.overwrite(deleted, b"")
-    lake.s3.delete_object(Bucket=lake.bucket, Key=deleted)
-    for year in range(2010, 2016):
-        lake.overwrite(layout.partition_key(("launch_cores", year)), b"")
-    found = lake.partitions()
-    assert found[CREW].version_id == newest
-    assert ("launches", 2021) not in found
-    assert len(found) == 1 + 6
-    assert lake.unexpected_objects == [f"{lake.place}launches/notes.txt", f"{lake.place}launches/year=0020/launches.parquet"]
+class TestPagesOfVersions:
+    @pytest.fixture
+    def aws(self, tmp_path: Path) -> Iterator[AwsEndpoint]:
+        """Always moto: LocalStack 4.14 loses versions between pages where keys hold an =, whoever asks."""
+        with MotoServer(tmp_path) as server:
+            yield server.endpoint
+
+    @pytest.mark.usefixtures("published")
+    @pytest.mark.parametrize("page", [1, 2, 1000])
+    def test_partitions_are_the_newest_versions_and_what_was_deleted_is_gone(
+        self, lake: Lake, monkeypatch: pytest.MonkeyPatch, page: int
+    ) -> None:
+        """However many versions an answer of S3 holds."""
+        monkeypatch.setattr(bucket, "PAGE", page)
+        newest = lake.overwrite(KEY, b"1")
+        lake.overwrite("launches/notes.txt", b"")
+        lake.overwrite("launches/year=0020/launches.parquet", b"")
+        deleted = layout.partition_key(("launches", 2021))
+        lake.overwrite(deleted, b"")
+        lake.s3.delete_object(Bucket=lake.bucket, Key=deleted)
+        for year in range(2010, 2016):
+            lake.overwrite(layout.partition_key(("launch_cores", year)), b"")
+        found = lake.partitions()
+        assert found[CREW].version_id == newest
+        assert ("launches", 2021) not in found
+        assert len(found) == 1 + 6
+        assert lake.unexpected_objects == [f"{lake.place}launches/notes.txt", f"{lake.place}launches/year=0020/launches.parquet"]
 
 
 # --- pointer and manifest -----------------------------------------------------------------------------------------
