@@ -26,7 +26,7 @@ class RunsTable:
         self._session = session
 
     @checked
-    def start(self, run: Run, least_number: int = 0) -> int:
+    def start(self, run: Run) -> int:
         """Write the run's row; the number that it was given.
 
         Holding the lock, any row still `running` is of a run that was killed.
@@ -42,7 +42,7 @@ class RunsTable:
             sql.insert_run(),
             [
                 *(run.id, run.command, run.source, naive(run.started_at)),
-                *(__version__, SCHEMA_VERSION, TRANSFORM_VERSION, least_number),
+                *(__version__, SCHEMA_VERSION, TRANSFORM_VERSION),
             ],
         )
         number = self.number_of(run.id)
@@ -51,6 +51,10 @@ class RunsTable:
                 "the run's row in pipeline_runs is gone as soon as it was written", hint="who else writes there?"
             )
         return number
+
+    def renumber(self, run_id: str, number: int) -> None:
+        """Give a run a higher number than the one that it began with. Raises WarehouseError."""
+        self._session().execute("UPDATE `pipeline_runs` SET `number` = %s WHERE `run_id` = %s", [number, run_id])
 
     @checked
     def number_of(self, run_id: str) -> int | None:

@@ -191,7 +191,8 @@ class _Login:
 
     @staticmethod
     def _refusal(method: str) -> OperationalError:
-        text = f"the server asks for the password itself ({method}), and who it is was not verified; nothing was sent"
+        asked = f"the server asks for the password itself ({method}), as it does for a wrong one"
+        text = f"{asked}, and who it is was not verified; nothing was sent"
         return OperationalError(CR.CR_AUTH_PLUGIN_ERR, text)
 
 

@@ -161,11 +161,11 @@ def number_runs() -> str:
 
 
 def insert_run() -> str:
-    """The row of a run that begins, numbered after all others and after a number that is known from elsewhere."""
+    """The row of a run that begins, numbered after all others."""
     return (
         "INSERT INTO `pipeline_runs` (`run_id`, `command`, `source`, `started_at`, `state`, `app_version`, `schema_version`, "
         "`transform_version`, `number`) SELECT %s, %s, %s, %s, 'running', %s, %s, %s, "
-        "GREATEST(COALESCE(MAX(`number`), 0), %s) + 1 FROM `pipeline_runs`"
+        "COALESCE(MAX(`number`), 0) + 1 FROM `pipeline_runs`"
     )
 
 

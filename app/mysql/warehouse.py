@@ -82,18 +82,18 @@ class MysqlWarehouse:
         """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._migration().ddl
 
-    def prepare(self, run: Run, least_number: int) -> Prepared:
+    def prepare(self, run: Run) -> Prepared:
         """Write the run's row, make and widen tables.
 
-        The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. The run's
-        number is higher than `least_number`. Raises WarehouseError.
+        The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. Raises
+        WarehouseError.
         """
         migration = self._migration()
         for statement in migration.ddl:
             if quoted(sql.RUNS_TABLE) in statement:
                 self._session.execute(statement)
         last_run = self.last_run()
-        number = self.start(run, least_number)
+        number = self.start(run)
         for statement in migration.ddl:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
@@ -109,9 +109,13 @@ class MysqlWarehouse:
 
     # --- pipeline_runs --------------------------------------------------------------------------------------------
 
-    def start(self, run: Run, least_number: int = 0) -> int:
+    def start(self, run: Run) -> int:
         """Write the run's row; the number that it was given. Raises WarehouseError."""
-        return self._runs.start(run, least_number)
+        return self._runs.start(run)
+
+    def renumber(self, run_id: str, number: int) -> None:
+        """Give a run a higher number than the one that it began with. Raises WarehouseError."""
+        self._runs.renumber(run_id, number)
 
     def number_of(self, run_id: str) -> int | None:
         """The number of a run; None when `pipeline_runs` does not know it."""

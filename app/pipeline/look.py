@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ..core.checksum.digest import Checksum
-from ..core.model import Manifest, PartitionKey, Pointer, StoredObject
+from ..core.model import Manifest, PartitionKey, Pointer, Run, StoredObject
 from ..core.reconcile import CurrentState
 from ..core.runs import LastRun
 from ..errors import WarehouseError, waiting_for
@@ -59,6 +59,14 @@ def _manifest(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> tuple[
     if manifest is not None and not manifest.number:
         manifest = _numbered(manifest, adapters.warehouse.number_of(manifest.run_id), last_run)
     return manifest, fault
+
+
+def numbered_above(adapters: Adapters, run: Run, number: int, pointer: Pointer) -> int:
+    """The run's number, above that of the manifest: a database that was restored from a backup knows less than the lake."""
+    if pointer.manifest is None or pointer.manifest.number < number:
+        return number
+    adapters.warehouse.renumber(run.id, pointer.manifest.number + 1)
+    return pointer.manifest.number + 1
 
 
 def _numbered(manifest: Manifest, number: int | None, last_run: LastRun) -> Manifest:

@@ -14,7 +14,7 @@ from ..core.runs import RunState, RunSummary
 from ..errors import StoresDisagree
 from .adapters import Adapters
 from .candidate import Candidate
-from .look import look
+from .look import look, numbered_above
 from .publish import publish
 from .published import Published, rows_by_table
 from .spill import Spill
@@ -29,9 +29,9 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
     """
     lake, warehouse, telemetry = adapters.lake, adapters.warehouse, adapters.telemetry
     with telemetry.stage("prepare"):
+        prepared = warehouse.prepare(run)
         pointer = lake.latest()
-        prepared = warehouse.prepare(run, pointer.manifest.number if pointer.manifest else 0)
-        summary.number = prepared.number
+        summary.number = number = numbered_above(adapters, run, prepared.number, pointer)
     current = look(adapters, pointer, prepared.last_run).complete(adapters)
     manifest = current.manifest
     if manifest is None:
@@ -60,7 +60,7 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
         summary.files_deleted = len(plan.delete)
         what = {
             "run_id": run.id,
-            "number": prepared.number,
+            "number": number,
             "published_at": datetime.now(UTC),
             "app_version": __version__,
             "files": [files[key] for key in sorted(files)],

@@ -18,7 +18,7 @@ from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .candidate import Candidate, derive
-from .look import look
+from .look import look, numbered_above
 from .publish import publish
 from .published import Published, published_rows, rows_by_table, workers
 
@@ -36,9 +36,11 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     with telemetry.stage("lock"):
         warehouse.lock()
     with telemetry.stage("prepare"):
-        pointer = lake.latest()
-        prepared = warehouse.prepare(run, pointer.manifest.number if pointer.manifest else 0)
+        prepared = warehouse.prepare(run)
         _note(prepared, summary, telemetry)
+    with telemetry.stage("look"):
+        pointer = lake.latest()
+        summary.number = number = numbered_above(adapters, run, prepared.number, pointer)
     found = look(adapters, pointer, prepared.last_run)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
     trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
@@ -76,7 +78,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
         for stored in plan.delete.values():
             lake.delete(stored)
         summary.files_deleted = len(plan.delete)
-        lake.publish(_manifest(run, prepared.number, adapters.source.url, archived, candidate, files), pointer)
+        lake.publish(_manifest(run, number, adapters.source.url, archived, candidate, files), pointer)
     summary.rows = rows_by_table(candidate.spill.checksums)
     summary.state = RunState.PUBLISHED
     _record(adapters, summary)
@@ -84,7 +86,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
 
 
 def _note(prepared: Prepared, summary: RunSummary, telemetry: Telemetry) -> None:
-    summary.number, summary.ddl = prepared.number, prepared.ddl
+    summary.ddl = prepared.ddl
     telemetry.warn_if(prepared.unknown_columns, "columns that the schema does not know are left alone")
     skew_s = prepared.clock_skew_s
     if abs(skew_s) > MOST_SKEW_S:

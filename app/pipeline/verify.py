@@ -14,7 +14,7 @@ from ..core.schema import SCHEMA_VERSION, TABLES
 from ..core.transform import conform
 from ..errors import LakeError, UnreadableObject, WarehouseError, some
 from .adapters import Adapters
-from .look import look
+from .look import look, numbered_above
 from .published import Published, rows_by_table, workers
 
 LOCK_WAIT_S = 300
@@ -46,7 +46,7 @@ def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
         last_run = warehouse.last_run()
         if pointer.manifest is None and pointer.fault is None and last_run.merged_id is None:
             raise LakeError("there is no manifest to verify", hint="run the pipeline first")
-        summary.number = warehouse.start(run, pointer.manifest.number if pointer.manifest else 0)
+        summary.number = numbered_above(adapters, run, warehouse.start(run), pointer)
     current = look(adapters, pointer, last_run).complete(adapters)
     manifest = current.manifest
     if manifest is not None and manifest.schema_version != SCHEMA_VERSION:

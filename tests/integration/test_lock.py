@@ -23,7 +23,7 @@ def warehouse(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mys
         monkeypatch.setenv(name, value)
     with MysqlWarehouse(load_settings()) as warehouse:
         warehouse.lock()
-        warehouse.prepare(RUN, 0)
+        warehouse.prepare(RUN)
         yield warehouse
     assert program.login.query("SELECT state FROM pipeline_runs WHERE run_id = %s", RUN.id) == (("running",),)
     program.run()
