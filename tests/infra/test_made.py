@@ -300,7 +300,7 @@ def test_alarms_and_the_rule_may_publish_and_somebody_listens(applied: Applied) 
         "events.amazonaws.com": None,  # a condition on the way from EventBridge to SNS is never met
     }
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    assert (subscription["Protocol"], subscription["Response"]) == ("email", "ops@example.org")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.org")
     (target,) = applied.account.client("events").list_targets_by_rule(Rule=f"{applied.name}-failed")["Targets"]
     assert target["Arn"] == topic
     template = target["InputTransformer"]["InputTemplate"]
