@@ -421,7 +421,7 @@ class TestProgram:
     """The command line."""
 
     def test_specs(self) -> None:
-        """Response and fields, flags without a value, an HTTP date with its comma."""
+        """Endpoint and fields, flags without a value, an HTTP date with its comma."""
         assert parse_fault("launches:status=503,retry_after=2,first=2") == (
             "launches",
             Fault(status=503, retry_after="2", first=2),
