@@ -32,6 +32,9 @@ class Request:
     rows: int = 5
     out: Path | None = None
     publish: bool = False
+    action: str = ""
+    tables: tuple[str, ...] = ()
+    lifetime_s: int = 3_600
 
     @property
     def log_stream(self) -> TextIO:
@@ -161,6 +164,53 @@ def runs(context: click.Context, /, **options: Any) -> Request | None:
 def show(**options: Any) -> Request:
     """Show everything that is known of one run."""
     return Request("runs", **options)
+
+
+@cli.group(
+    invoke_without_command=True, epilog=_examples("snapshot --limit 5", "snapshot show latest", "snapshot urls latest --json")
+)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@_json
+@click.pass_context
+def snapshot(context: click.Context, /, **options: Any) -> Request | None:
+    """List the published snapshots; `show` shows what one holds, `urls` where anybody can read it.
+
+    A run's id names its snapshot, `latest` the newest.
+    """
+    return None if context.invoked_subcommand else Request("snapshot", **options)
+
+
+@snapshot.command("show", epilog=_examples("snapshot show latest", "snapshot show 20261125T101209Z-c7f52c84 --json"))
+@click.argument("run_id")
+@_json
+def show_snapshot(**options: Any) -> Request:
+    """Show what one snapshot holds: tables, files, versions."""
+    return Request("snapshot", action="show", **options)
+
+
+@snapshot.command(
+    epilog=_examples(
+        "snapshot urls latest --json | jq -r '.[].url'",
+        "snapshot urls 20261125T101209Z-c7f52c84 --table launches --table launch_cores --lifetime 86400",
+    )
+)
+@click.argument("run_id")
+@click.option("--table", "tables", multiple=True, help="Only this table; may be repeated.")
+@click.option(
+    "--lifetime",
+    "lifetime_s",
+    type=click.IntRange(1, 604_800),
+    default=3_600,
+    show_default=True,
+    help="Seconds that the URLs work; with credentials of a role no longer than these do.",
+)
+@_json
+def urls(**options: Any) -> Request:
+    """Sign a URL for each file of a snapshot.
+
+    Whoever has the URLs can read these versions over HTTPS, without credentials: keep them to yourself.
+    """
+    return Request("snapshot", action="urls", **options)
 
 
 @cli.command(epilog=_examples("report --out launches.html", "report --publish"))

@@ -158,6 +158,40 @@ class Terminal:
                 else:
                     self._say((name, "bold"), f" {value}")
 
+    def show_snapshots(self, snapshots: Iterable[dict[str, Any]]) -> None:
+        """Published snapshots, newest first."""
+        self.close()
+        table = _table("snapshot", "published", "launches", "rows", "files", "bytes", numbers_from=2)
+        for one in snapshots:
+            sizes = list(one["tables"].values())
+            totals = (sum(size[name] for size in sizes) for name in ("rows", "files", "bytes"))
+            numbers = (one["tables"]["launches"]["rows"], *totals)
+            table.add_row(
+                *map(self._text, (one["run_id"], f"{one['published_at']:%Y-%m-%d %H:%M:%S}")), *(f"{n:,}" for n in numbers)
+            )
+        self._console.print(table)
+
+    def show_snapshot(self, one: dict[str, Any]) -> None:
+        """What one snapshot holds."""
+        self.close()
+        for file in one["files"]:
+            self._say(f"{file['table']} {file['year']}", (f"  {file['rows']:,} rows, version {file['version_id']}", "dim"))
+        self._say()
+        self._say(
+            ("snapshot", "bold"),
+            f" {one['run_id']}  source {one['source']}  published {one['published_at']:%Y-%m-%d %H:%M:%S} UTC",
+        )
+        table = _table("table", "rows", "files", "bytes", numbers_from=1)
+        for name, size in one["tables"].items():
+            table.add_row(self._text(name), *(f"{size[what]:,}" for what in ("rows", "files", "bytes")))
+        self._console.print(table)
+
+    def show_urls(self, urls: Iterable[dict[str, Any]]) -> None:
+        """One URL a line, to be copied."""
+        self.close()
+        for one in urls:
+            self._say(one["url"])
+
     def show_plan(self, report: RunSummary) -> None:
         """What a run would do: the details first, the verdict last."""
         self.close()

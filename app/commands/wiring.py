@@ -20,7 +20,7 @@ from ..telemetry.metrics import print_metrics
 from ..telemetry.output import conclude
 from ..telemetry.redaction import redacted, redacted_value
 from ..telemetry.text import json_text, printable
-from . import doctor, init_db, plan, replay, report, run, runs, verify
+from . import doctor, init_db, plan, replay, report, run, runs, snapshot, verify
 from .invocation import Invocation
 from .temporary import temporary_folder
 
@@ -38,6 +38,7 @@ _COMMANDS = {
     "verify": _Command(verify.execute, is_measured=True),
     "replay": _Command(replay.execute, is_measured=True),
     "runs": _Command(runs.execute, changes_data=False),
+    "snapshot": _Command(snapshot.execute, changes_data=False),
     "report": _Command(report.execute, changes_data=False),
     "doctor": _Command(doctor.execute, changes_data=False),
     "init-db": _Command(init_db.execute),

@@ -11,7 +11,6 @@ from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ..errors import LakeError, UnreadableObject, waiting_for
-from ..settings import Settings
 from .hints import GRANTS, code_of, hint_of
 
 if TYPE_CHECKING:
@@ -59,18 +58,19 @@ class Listed:
 class Bucket:
     """One bucket under one prefix; may be used from several threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._name = settings.s3_bucket
-        self._prefix = settings.s3_prefix
+    def __init__(self, name: str, prefix: str, region: str | None) -> None:
+        self._name = name
+        self._prefix = prefix
         self._region: str | None = None  # that the bucket is in, where an answer names it
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=CONNECTIONS,
+            signature_version="s3v4",  # of presigned URLs too, for which botocore would take an older one
         )
         try:
-            self._s3: S3Client = boto3.client("s3", region_name=settings.aws_region, config=config)
+            self._s3: S3Client = boto3.client("s3", region_name=region, config=config)
         except (BotoCoreError, ValueError) as error:
             raise LakeError(
                 f"S3 client: {error}", hint=hint_of(error) or "check AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
@@ -115,6 +115,18 @@ class Bucket:
             return str(self.call("HeadObject", key)["ETag"])
         except MissingObject:
             return None
+
+    def check_version(self, key: str, version_id: str) -> None:
+        """Ask whether a version of an object is there. Raises UnreadableObject when it is gone."""
+        self.call("HeadObject", key, VersionId=version_id)
+
+    def presigned(self, key: str, version_id: str, lifetime_s: int) -> str:
+        """A URL by which anybody may read this version of an object for so long. Raises LakeError without credentials."""
+        version = {"Bucket": self._name, "Key": self._prefix + key, "VersionId": version_id}
+        try:
+            return str(self._s3.generate_presigned_url("get_object", Params=version, ExpiresIn=lifetime_s))
+        except BotoCoreError as error:
+            raise LakeError(f"a URL of {self.url(key)} can't be signed: {error}", hint=hint_of(error)) from error
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix. Raises LakeError."""

@@ -35,7 +35,7 @@ class S3Lake:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._bucket = Bucket(settings)
+        self._bucket = Bucket(settings.s3_bucket, settings.s3_prefix, settings.aws_region)
         self._manifests = Manifests(self._bucket)
         self._raw = RawArchive(self._bucket)
         self._partitions = Partitions(self._bucket)
@@ -102,6 +102,14 @@ class S3Lake:
     def checksum(self, file: WrittenFile) -> Checksum:
         """What one partition's object holds, by its values."""
         return self._partitions.checksum(file)
+
+    def check_version(self, file: WrittenFile) -> None:
+        """Ask whether the version that a manifest names is still there."""
+        self._bucket.check_version(file.key, file.version_id)
+
+    def presigned(self, file: WrittenFile, lifetime_s: int) -> str:
+        """A URL by which anybody may read the version that a manifest names, for so long."""
+        return self._bucket.presigned(file.key, file.version_id, lifetime_s)
 
     def delete(self, stored: StoredObject) -> None:
         """Delete a partition's object; its versions stay."""

@@ -44,7 +44,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_command_s_help_ends_with_examples_that_it_takes() -> None:
-    for path in ([], *([name] for name in cli.commands), ["runs", "show"]):
+    for path in ([], *([name] for name in cli.commands), ["runs", "show"], ["snapshot", "show"], ["snapshot", "urls"]):
         text = subprocess.run([sys.executable, "-m", "app", *path, "--help"], capture_output=True, text=True, check=True).stdout
         examples = re.findall(r"^    spacex-pipeline (.+?)(?:   .*| \| .*)?$", text.split("\n  Examples:\n")[1], re.MULTILINE)
         assert examples
