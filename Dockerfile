@@ -3,13 +3,15 @@ ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 COPY requirements.txt .
-# Every package as pinned, checked against its hash. Taken out again, some 70 MB: the packages' own tests, what only their developers
-# need, Arrow's clients of Flight and S3 (this program goes to S3 through boto3), and what boto3 knows of services never asked here.
+# Every package as pinned, checked against its hash. Taken out again, some 100 MB: the packages' own tests, what only their developers
+# need, Arrow's clients of Flight and S3 (this program goes to S3 through boto3) and its Substrait, Hive's client, the second form of
+# zstandard, and what boto3 knows of services never asked here.
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.txt \
  && cd /venv/lib/python3*/site-packages \
- && rm -rf pyarrow/include pyarrow/src pyarrow/*flight* pyarrow/*_s3* \
- && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name logs ! -name 'sso*' ! -name sts -exec rm -rf {} + \
+ && rm -rf pyarrow/include pyarrow/src pyarrow/*flight* pyarrow/*_s3* pyarrow/*substrait* \
+ && rm -rf hive_metastore zstandard/_cffi* sqlalchemy/testing \
+ && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name logs ! -name glue ! -name 'sso*' ! -name sts -exec rm -rf {} + \
  && find . -type d -name tests -prune -exec rm -rf {} +
 COPY app /srv/app
 RUN python -m compileall -q /srv/app

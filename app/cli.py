@@ -239,6 +239,16 @@ def doctor(**options: Any) -> Request:
     return Request("doctor", **options)
 
 
+@cli.command(epilog=_examples("maintain"))
+@_json
+def maintain(**options: Any) -> Request:
+    """Take away what Iceberg no longer needs.
+
+    Snapshots older than 90 days, and files as old that no snapshot names. Without ICEBERG_CATALOG there is nothing to do.
+    """
+    return Request("maintain", **options)
+
+
 @cli.command("init-db", epilog=_examples("init-db              with MYSQL_ADMIN_USER and MYSQL_ADMIN_PASSWORD set"))
 @_json
 def init_db(**options: Any) -> Request:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -30,6 +31,14 @@ def _base_url(value: str) -> str:
     if parts.username or parts.password:
         raise ValueError("must hold no user and no password: it is printed and stored")
     return value.rstrip("/")
+
+
+def _catalog(value: str) -> str:
+    if value and value != "glue" and not re.fullmatch(r"sqlite:///.+", value):
+        raise ValueError("must be empty, glue, or sqlite:/// and the path of a file")
+    if value and find_spec("pyiceberg") is None:
+        raise ValueError('needs pyiceberg: pip install "spacex-pipeline[iceberg]"')
+    return value
 
 
 def key_prefix(value: str) -> str:
@@ -64,6 +73,10 @@ class Settings(BaseSettings):
     mysql_admin_password: SecretStr = Field(SecretStr(""), description="its password")
     mysql_ssl_ca: Path | None = Field(None, description="certificate authorities; set: TLS is required and verified")
     mysql_allow_unverified: bool = Field(False, description="send secrets to a server whose TLS is not verified")
+    iceberg_catalog: Annotated[str, AfterValidator(_catalog)] = Field(
+        "", description="glue, or sqlite:///…: publish as Iceberg too"
+    )
+    iceberg_database: str = Field("spacex", pattern=r"^[a-z0-9_]{1,64}$", description="the catalog's database for its tables")
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
     stack: str = Field("local", description="dimension of the metrics: whose they are")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
@@ -96,10 +109,13 @@ class Settings(BaseSettings):
         return value or None
 
     def elsewhere(self, prefix: str, database: str) -> "Settings":
-        """The same settings for another prefix of the bucket and another database. Raises SettingsError when one is the same."""
+        """The same settings for another prefix of the bucket and another database, without Iceberg, whose tables are of this one.
+
+        Raises SettingsError when one is the same.
+        """
         if key_prefix(prefix) == self.s3_prefix or database == self.mysql_database:
             raise SettingsError("--to-prefix and --to-database must both name other places than the settings do")
-        return self.model_copy(update={"s3_prefix": key_prefix(prefix), "mysql_database": database})
+        return self.model_copy(update={"s3_prefix": key_prefix(prefix), "mysql_database": database, "iceberg_catalog": ""})
 
     @property
     def aws_region(self) -> str | None:

@@ -15,6 +15,7 @@ from ..core.health import Check
 from ..core.source import Source
 from ..errors import LakeError, PipelineError, SettingsError, SourceError, WarehouseError
 from ..lake import checks as lake
+from ..lake.store import S3Lake
 from ..mysql import checks as mysql
 from ..settings import Settings
 
@@ -27,6 +28,7 @@ def examine(settings: Settings, source: Source) -> list[Check]:
         Check("settings", True, "every setting can be read", "", SettingsError.exit_code),
         *_of("source", SourceError.exit_code, lambda: _source(source)),
         *_of("S3", LakeError.exit_code, lambda: lake.checks(settings)),
+        *_of("Iceberg", LakeError.exit_code, lambda: _iceberg(settings)),
         *_of("MySQL", WarehouseError.exit_code, lambda: mysql.checks(settings)),
         *_of("MySQL tables", WarehouseError.exit_code, lambda: mysql.tables(settings)),
         *_of("CloudWatch", 1, lambda: _cloudwatch(settings)),
@@ -46,6 +48,11 @@ def _of(system: str, exit_code: int, checks: Callable[[], Iterator[Check]]) -> I
 def _source(source: Source) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="spacex-pipeline-") as spool:
         yield Check("source answers", True, source.probe(datetime.now(UTC), Path(spool)), "", SourceError.exit_code)
+
+
+def _iceberg(settings: Settings) -> Iterator[Check]:
+    if tables := S3Lake(settings).iceberg:
+        yield Check("Iceberg", True, tables.check(), "", LakeError.exit_code)
 
 
 def _cloudwatch(settings: Settings) -> Iterator[Check]:

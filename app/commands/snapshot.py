@@ -9,7 +9,7 @@ from ..core.runs import RunState
 from ..core.schema import TABLES
 from ..errors import LakeError, SettingsError, UnreadableObject, some
 from ..lake.store import S3Lake
-from ..pipeline.published import workers
+from ..lake.workers import workers
 from .invocation import Invocation
 
 _Facts = dict[str, Any]

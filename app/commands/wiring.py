@@ -20,7 +20,7 @@ from ..telemetry.metrics import print_metrics
 from ..telemetry.output import conclude
 from ..telemetry.redaction import redacted, redacted_value
 from ..telemetry.text import json_text, printable
-from . import doctor, init_db, plan, replay, report, run, runs, snapshot, verify
+from . import doctor, init_db, maintain, plan, replay, report, run, runs, snapshot, verify
 from .invocation import Invocation
 from .temporary import temporary_folder
 
@@ -41,6 +41,7 @@ _COMMANDS = {
     "snapshot": _Command(snapshot.execute, changes_data=False),
     "report": _Command(report.execute, changes_data=False),
     "doctor": _Command(doctor.execute, changes_data=False),
+    "maintain": _Command(maintain.execute),
     "init-db": _Command(init_db.execute),
 }
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}

@@ -192,6 +192,7 @@ class Manifest(_Frozen):
     as_of: AwareDatetime
     replayed_run_id: str | None
     number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
+    iceberg: dict[str, int] = Field(default_factory=dict)  # the snapshot of each Iceberg table, where there are any
 
     def by_partition(self) -> dict[PartitionKey, WrittenFile]:
         """The files by table and year."""

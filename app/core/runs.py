@@ -20,6 +20,7 @@ class RunState(StrEnum):
     PLANNED = auto()
     LISTED = auto()
     REPORTED = auto()
+    MAINTAINED = auto()
     HEALTHY = auto()
     READY = auto()
 

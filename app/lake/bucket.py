@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -33,6 +34,7 @@ _ALWAYS = {
     "GetObject": ("ETag", "ContentLength"),
     "HeadObject": ("ETag", "Metadata"),
     "PutObject": ("ETag",),
+    "CopyObject": ("CopyObjectResult",),
     "ListObjectsV2": ("IsTruncated",),
     "ListObjectVersions": ("IsTruncated",),
 }
@@ -53,6 +55,7 @@ class Listed:
     key: str
     etag: str
     version_id: str
+    modified: datetime
 
 
 class Bucket:
@@ -151,7 +154,8 @@ class Bucket:
         while True:
             page = self.call("ListObjectVersions", prefix, Prefix=self._prefix + prefix, MaxKeys=PAGE, **marker)
             for item in page.get("Versions", ()):
-                yield Listed(item["Key"].removeprefix(self._prefix), item["ETag"], item["VersionId"]), item["IsLatest"]
+                key = item["Key"].removeprefix(self._prefix)
+                yield Listed(key, item["ETag"], item["VersionId"], item["LastModified"]), item["IsLatest"]
             if not page["IsTruncated"]:
                 return
             marker = {"KeyMarker": self._next(page, "ListObjectVersions", prefix, "NextKeyMarker")}
@@ -216,6 +220,10 @@ class Bucket:
     def _lost(self, key: str, what: str) -> LakeError:
         return LakeError(f"{self.url(key)} {what}", hint="nothing more is written; the next run repairs it")
 
+    def copy(self, key: str, version_id: str, to: str) -> None:
+        """Let the server copy one version of an object. Raises LakeError; UnreadableObject when it is gone."""
+        self.call("CopyObject", to, CopySource={"Bucket": self._name, "Key": self._prefix + key, "VersionId": version_id})
+
     def delete(self, key: str) -> None:
         """Delete an object; its versions stay. Raises LakeError."""
         self.call("DeleteObject", key)
@@ -235,6 +243,7 @@ class Bucket:
             "GetObject": self._s3.get_object,
             "HeadObject": self._s3.head_object,
             "PutObject": self._s3.put_object,
+            "CopyObject": self._s3.copy_object,
             "DeleteObject": self._s3.delete_object,
             "ListObjectsV2": self._s3.list_objects_v2,
             "ListObjectVersions": self._s3.list_object_versions,
@@ -248,7 +257,9 @@ class Bucket:
         except NoCredentialsError as error:
             raise LakeError(f"{where}: no AWS credentials", hint=hint_of(error)) from error
         except (ClientError, BotoCoreError, ResponseParserError, ValueError) as error:
-            kind = MissingObject if action in ("GetObject", "HeadObject") and code_of(error) in _MISSING else LakeError
+            kind = (
+                MissingObject if action in ("GetObject", "HeadObject", "CopyObject") and code_of(error) in _MISSING else LakeError
+            )
             raise kind(f"{where}: {error}", hint=hint_of(error, GRANTS[action], self._region)) from error
         except RecursionError as error:  # how botocore ends when it is redirected again and again
             hint = hint_of(error, region=self._region)

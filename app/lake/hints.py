@@ -7,6 +7,7 @@ GRANTS = {
     "GetObject": "s3:GetObject and s3:GetObjectVersion",
     "HeadObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
+    "CopyObject": "s3:GetObjectVersion on the original, s3:PutObject on the copy",
     "DeleteObject": "s3:DeleteObject",
     "ListObjectsV2": "s3:ListBucket",
     "ListObjectVersions": "s3:ListBucketVersions",

@@ -3,11 +3,12 @@
 Keys are relative to the prefix that the settings name.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..core.model import PartitionKey
+from ..core.model import PartitionKey, WrittenFile
 from ..core.schema import TABLES
 
 RUN_ID_CHANCES = 1 << 12
@@ -16,6 +17,7 @@ RUN_ID_CHANCES = 1 << 12
 LATEST = "manifests/latest.json"
 REPORT = "report/report.html"
 MANIFESTS = "manifests/run="
+ICEBERG = "iceberg/"
 
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -110,6 +112,17 @@ def parse_manifest_key(key: str) -> str | None:
     """The run that a manifest's key names; None for another key."""
     run_id = key.removeprefix(MANIFESTS).removesuffix(".json")
     return run_id if is_run_id(run_id) and manifest_key(run_id) == key else None
+
+
+def iceberg_table(table: str) -> str:
+    """Where an Iceberg table has its files."""
+    return f"{ICEBERG}{table}"
+
+
+def iceberg_key(file: WrittenFile) -> str:
+    """The key of the copy of one version of a partition's object: another version has another key."""
+    version = hashlib.sha256(file.version_id.encode()).hexdigest()[:32]  # S3 may put any character into a version's id
+    return f"{iceberg_table(file.table)}/data/launch_year={file.year}/{file.digest}-{version}.parquet"
 
 
 def quarantine_key(run_id: str) -> str:

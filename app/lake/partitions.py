@@ -102,10 +102,12 @@ class Partitions:
     def checksum(self, file: WrittenFile) -> Checksum:
         """What one partition's object holds, by its values. Raises as `rows` does."""
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
-            checksum = EMPTY
-            for batch in _batches(opened):
-                checksum = add_rows_as_stored(checksum, TABLES[file.table], pa.table(batch))
-            return checksum
+            return _checksum(TABLES[file.table], opened)
+
+    def checksum_of_copy(self, file: WrittenFile, key: str) -> Checksum:
+        """What a copy of one partition's object holds, by its values; it may have another ETag. Raises as `rows` does."""
+        with self._opened(key, None) as opened, self._one_in_memory(file.rows):
+            return _checksum(TABLES[file.table], opened)
 
     @contextlib.contextmanager
     def _one_in_memory(self, rows: int) -> Iterator[None]:
@@ -128,6 +130,13 @@ class Partitions:
             yield file
         except _UNREADABLE as error:
             raise UnreadableObject(f"{self._bucket.url(key)} can't be read: {_first_line(error)}") from error
+
+
+def _checksum(table: Table, file: pq.ParquetFile) -> Checksum:
+    checksum = EMPTY
+    for batch in _batches(file):
+        checksum = add_rows_as_stored(checksum, table, pa.table(batch))
+    return checksum
 
 
 def _check_claims(metadata: pq.FileMetaData, named: WrittenFile | None) -> None:

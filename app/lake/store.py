@@ -1,7 +1,9 @@
 """The lake as the pipeline sees it: one class over raw archive, partitions, manifests, quarantine and report."""
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -18,7 +20,7 @@ from ..core.model import (
     StoredObject,
     WrittenFile,
 )
-from ..core.schema import Table
+from ..core.schema import TABLES, Table
 from ..settings import Settings
 from .bucket import Bucket
 from .layout import REPORT
@@ -26,6 +28,9 @@ from .manifests import Manifests
 from .partitions import Partitions
 from .quarantine import quarantine
 from .raw import RawArchive
+
+if TYPE_CHECKING:
+    from .iceberg.tables import IcebergTables
 
 
 class S3Lake:
@@ -41,6 +46,7 @@ class S3Lake:
         self._partitions = Partitions(self._bucket)
         self.unexpected_objects: list[str] = []
         self.place = self._bucket.url()
+        self._settings = settings
 
     # --- manifests ------------------------------------------------------------------------------------------------
 
@@ -114,6 +120,21 @@ class S3Lake:
     def delete(self, stored: StoredObject) -> None:
         """Delete a partition's object; its versions stay."""
         self._bucket.delete(stored.key)
+
+    # --- Iceberg --------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def iceberg(self) -> "IcebergTables | None":
+        """The Iceberg tables, where ICEBERG_CATALOG is set; nothing of Iceberg is imported before."""
+        if not self._settings.iceberg_catalog:
+            return None
+        from .iceberg.tables import IcebergTables
+
+        return IcebergTables(self._settings, self._bucket, self._partitions)
+
+    def has_named_iceberg(self, manifest: Manifest | None) -> bool:
+        """Whether a manifest names a snapshot of every Iceberg table, where there are such tables."""
+        return not self._settings.iceberg_catalog or (manifest is not None and manifest.iceberg.keys() == TABLES.keys())
 
     # --- the rest -------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ from ..core.reconcile import CurrentState, Limits, departures, is_trusted, recon
 from ..core.runs import LastRun, RunSummary
 from ..core.schema import TABLES
 from ..errors import GateRefused, UnreadableObject
+from ..lake.workers import workers
 from .adapters import Adapters
 from .candidate import Candidate, derive
 from .history import changes_of
 from .look import look
-from .published import Published, rows_by_table, workers
+from .published import Published, rows_by_table
 from .run import complete, extract, fill, refusals
 
 _SAMPLES = 5  # changed rows shown for each column of a plan

@@ -7,15 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
-from ..core.model import PartitionKey, Run, WrittenFile
+from ..core.model import Manifest, PartitionKey, Run, WrittenFile
 from ..core.reconcile import CurrentState, Plan, differences
 from ..core.runs import RunState, RunSummary
 from ..core.schema import TABLES
 from ..errors import StoresDisagree, UnreadableObject, some
+from ..lake.workers import workers
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .candidate import Candidate
-from .published import workers
 
 _SETTLE_S = 5.0  # for puts that are on their way when a run fails
 
@@ -83,6 +83,21 @@ def publish(
                     _report_what_lasted(adapters.telemetry, puts, summary)
             raise
     return {key: puts.written.get(key) or kept[key] for key in candidate.spill.checksums}
+
+
+def with_iceberg(adapters: Adapters, manifest: Manifest, *, anew: bool) -> Manifest:
+    """The manifest with the ids of the Iceberg snapshots, once these hold what it names; as it is where there is no Iceberg.
+
+    After COMMIT and before the pointer moves: what fails here is repaired by the next run. Raises LakeError.
+    """
+    tables = adapters.lake.iceberg
+    if tables is None:
+        return manifest
+    with adapters.telemetry.stage("iceberg") as counts:
+        snapshots = tables.commit(manifest, anew=anew)
+        adapters.telemetry.warn_if(tables.made_anew, "Iceberg tables could not be read, and were made anew")
+        counts["tables"] = len(snapshots)
+    return manifest.model_copy(update={"iceberg": snapshots})
 
 
 def _publish(

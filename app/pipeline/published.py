@@ -1,8 +1,7 @@
 """What is published, read back: from the versions that the manifest names, or from what is left of them."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,11 +10,10 @@ from ..core.checksum.digest import Checksum, row_hashes
 from ..core.model import Manifest, PartitionKey, WrittenFile
 from ..core.reconcile import CurrentState, checksum_named
 from ..core.schema import SCHEMA_VERSION, TABLES, Table
-from ..errors import LakeError, UnreadableObject, waiting_for
+from ..errors import UnreadableObject
 from ..lake.store import S3Lake
+from ..lake.workers import workers
 from .adapters import Adapters
-
-_WORKERS = 8
 
 
 class Published:
@@ -109,16 +107,3 @@ def published_rows(lake: S3Lake, manifest: Manifest, table: str, count: int) -> 
 def rows_by_table(partitions: Mapping[PartitionKey, Checksum] | Mapping[PartitionKey, WrittenFile]) -> dict[str, int]:
     """How many rows each table has."""
     return {table: sum(held.rows for (name, _), held in partitions.items() if name == table) for table in TABLES}
-
-
-@contextlib.contextmanager
-def workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads for S3; when the run fails nobody waits for what they had still to do."""
-    pool = ThreadPoolExecutor(_WORKERS)
-    try:
-        with waiting_for(LakeError):  # but for what MySQL is asked meanwhile
-            yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()

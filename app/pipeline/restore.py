@@ -15,7 +15,7 @@ from ..errors import StoresDisagree
 from .adapters import Adapters
 from .candidate import Candidate
 from .look import look, numbered_above
-from .publish import publish
+from .publish import publish, with_iceberg
 from .published import Published, rows_by_table
 from .spill import Spill
 
@@ -54,19 +54,23 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
     candidate = Candidate(spill, lost=frozenset(lost))
     plan = reconcile(spill.checksums, untouched, {})
     files = {**publish(run, adapters, candidate, plan, untouched, summary), **{key: current.files[key] for key in lost}}
+    what = {
+        "run_id": run.id,
+        "number": number,
+        "published_at": datetime.now(UTC),
+        "app_version": __version__,
+        "files": [files[key] for key in sorted(files)],
+        "replayed_run_id": manifest.run_id,
+        "iceberg": {},
+    }
+    restored = manifest.model_copy(update=what)
+    readable = [file for key, file in sorted(files.items()) if key not in lost]
+    snapshots = with_iceberg(adapters, restored.model_copy(update={"files": readable}), anew=True).iceberg
     with telemetry.stage("manifest"):
         for stored in plan.delete.values():
             lake.delete(stored)
         summary.files_deleted = len(plan.delete)
-        what = {
-            "run_id": run.id,
-            "number": number,
-            "published_at": datetime.now(UTC),
-            "app_version": __version__,
-            "files": [files[key] for key in sorted(files)],
-            "replayed_run_id": manifest.run_id,
-        }
-        lake.publish(manifest.model_copy(update=what), pointer)
+        lake.publish(restored.model_copy(update={"iceberg": snapshots}), pointer)
     summary.rows = rows_by_table(spill.checksums)
     summary.state = RunState.PUBLISHED
     warehouse.finish(summary)

@@ -15,12 +15,13 @@ from ..core.reconcile import CurrentState, Limits, Received, departures, gate, i
 from ..core.runs import Prepared, RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, TRANSFORM_VERSION
 from ..errors import GateRefused, UnreadableObject, WarehouseError
+from ..lake.workers import workers
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .candidate import Candidate, derive
 from .look import look, numbered_above
-from .publish import publish
-from .published import Published, published_rows, rows_by_table, workers
+from .publish import publish, with_iceberg
+from .published import Published, published_rows, rows_by_table
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
@@ -43,7 +44,9 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
         summary.number = number = numbered_above(adapters, run, prepared.number, pointer)
     found = look(adapters, pointer, prepared.last_run)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
-    trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
+    # And where Iceberg was turned on since, its tables hold nothing yet.
+    is_complete = not summary.ddl and lake.has_named_iceberg(found.manifest)
+    trusted = is_complete and is_trusted(found.manifest, found.last_run, run, adapters.source.url)
     responses = extract(adapters, found.manifest if trusted else None, spool)
     is_news = not (trusted and found.manifest and is_known(responses, found.manifest))
     if is_news:  # the server goes on computing meanwhile
@@ -74,11 +77,12 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
         plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
         counts.update(load=len(plan.load), put=len(plan.put), delete=len(plan.delete))
     files = publish(run, adapters, candidate, plan, current, summary)
+    manifest = with_iceberg(adapters, _manifest(run, number, adapters, archived, candidate, files), anew=not trusted)
     with telemetry.stage("manifest"):
         for stored in plan.delete.values():
             lake.delete(stored)
         summary.files_deleted = len(plan.delete)
-        lake.publish(_manifest(run, number, adapters.source.url, archived, candidate, files), pointer)
+        lake.publish(manifest, pointer)
     summary.rows = rows_by_table(candidate.spill.checksums)
     summary.state = RunState.PUBLISHED
     _record(adapters, summary)
@@ -115,7 +119,7 @@ def _record(adapters: Adapters, summary: RunSummary) -> None:
 def _manifest(
     run: Run,
     number: int,
-    source_url: str,
+    adapters: Adapters,
     archived: dict[str, ArchivedResponse],
     candidate: Candidate,
     files: Mapping[PartitionKey, WrittenFile],
@@ -125,7 +129,7 @@ def _manifest(
         number=number,
         published_at=datetime.now(UTC),
         source=run.source,
-        source_url=source_url,
+        source_url=adapters.source.url,
         app_version=__version__,
         schema_version=SCHEMA_VERSION,
         transform_version=TRANSFORM_VERSION,

@@ -13,9 +13,10 @@ from ..core.runs import RunState, RunSummary
 from ..core.schema import SCHEMA_VERSION, TABLES
 from ..core.transform import conform
 from ..errors import LakeError, UnreadableObject, WarehouseError, some
+from ..lake.workers import workers
 from .adapters import Adapters
 from .look import look, numbered_above
-from .published import Published, rows_by_table, workers
+from .published import Published, rows_by_table
 
 LOCK_WAIT_S = 300
 """How long a verification waits for a run to end."""
@@ -56,6 +57,10 @@ def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
         in_s3, unusable = _checksums_in_s3(adapters, current)
         found += unusable
         counts["partitions"] = len(current.files)
+    if manifest is not None and manifest.iceberg and (tables := lake.iceberg):
+        with telemetry.stage("iceberg") as counts:
+            found += tables.faults(manifest)
+            counts["tables"] = len(manifest.iceberg)
     summary.rows = rows_by_table(current.files)
     summary.newest_launch_utc = manifest.newest_launch_utc if manifest else None
     summary.stores_equal = not found

@@ -1,9 +1,11 @@
 locals {
   capacity_provider = var.spot ? "FARGATE_SPOT" : "FARGATE"
-  schedules = {
+  schedules = merge({
     run    = { command = ["run"], description = "Extract, publish, prove" }
     verify = { command = ["verify"], description = "Prove everything that the stores hold" }
-  }
+    }, var.enable_iceberg ? {
+    maintain = { command = ["maintain"], description = "Take away old Iceberg snapshots and files that none names" }
+  } : {})
 }
 
 resource "aws_scheduler_schedule_group" "main" {

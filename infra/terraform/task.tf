@@ -12,6 +12,7 @@ locals {
       STALE_AFTER_DAYS = tostring(var.stale_after_days)
       LOG_GROUP        = aws_cloudwatch_log_group.task["run"].name
     },
+    local.iceberg_settings,
     var.settings,
   )
 

@@ -12,9 +12,13 @@ variable "schedule_enabled" {
 }
 
 variable "schedule_expressions" {
-  description = "When `run` and `verify` start. The next run is the retry of one that failed."
-  type        = object({ run = optional(string, "rate(1 hour)"), verify = optional(string, "cron(40 5 * * ? *)") })
-  default     = {}
+  description = "When `run`, `verify` and, with Iceberg, `maintain` start. The next run is the retry of one that failed."
+  type = object({
+    run      = optional(string, "rate(1 hour)")
+    verify   = optional(string, "cron(40 5 * * ? *)")
+    maintain = optional(string, "cron(20 4 ? * SUN *)")
+  })
+  default = {}
 
   validation {
     condition = alltrue([for e in values(var.schedule_expressions) :

@@ -13,7 +13,7 @@ from tests.e2e.container import IMAGE, ROOT, docker
 from tests.services.certificates import make_certificates
 
 pytestmark = pytest.mark.usefixtures("network")
-LARGEST_BYTES = 450_000_000
+LARGEST_BYTES = 490_000_000
 
 
 def inside(code: str) -> str:

@@ -26,25 +26,33 @@ _NOTHING = " WHERE FALSE"  # how rights are tried: such a statement changes no r
 _READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _DATE = re.compile(r"date=\d{4}-\d\d-\d\d")
+_ICEBERG_IDS = re.compile(
+    r"(?<=metadata/)(snap-)?.*(?=-m\d+\.avro|\.avro|\.metadata\.json)|(?<=launch_year=\d{4}/).*(?=\.parquet)"
+)
 _NAME_CHARS = 60
 
 # A fork of a process that has imported everything starts in no time; it is a process of its own all the same.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["__main__", __name__])
+_ICEBERG = ["app.lake.iceberg.tables", "pyiceberg.catalog.sql"]  # what the program imports only where Iceberg is on
+_processes.set_forkserver_preload(["__main__", __name__, *_ICEBERG])
 
 
 @dataclass(frozen=True)
 class Stop:
     """Where a run ends: before or after the effect, by an exception, by SIGKILL, or by SIGTERM as soon as it can.
 
-    The effect is named as the watch names it, or `#12`: the twelfth, whatever it is. With `after_s` it is a signal after so many
-    seconds, whatever the run does then.
+    The effect is named as the watch names it, or by how that begins and `*`, or `#12`: the twelfth, whatever it is. With
+    `after_s` it is a signal after so many seconds, whatever the run does then.
     """
 
     effect: str
     when: Literal["before", "after"]
     how: Literal["exception", "kill", "term"]
     after_s: float | None = None
+
+    def is_at(self, names: tuple[str, str]) -> bool:
+        """Whether an effect with these names is the one that is meant."""
+        return self.effect in names or (self.effect.endswith("*") and names[0].startswith(self.effect[:-1]))
 
     @property
     def signal(self) -> signal.Signals:
@@ -129,7 +137,8 @@ class _Watch:
             self._statement.__dict__.clear()
 
     def _named(self, what: str) -> tuple[str, str]:
-        what = _DATE.sub("date=DAY", _RUN_ID.sub("RUN", " ".join(what.split())))[:_NAME_CHARS]
+        what = _RUN_ID.sub("RUN", " ".join(what.split()))
+        what = _ICEBERG_IDS.sub(r"\1ID", _DATE.sub("date=DAY", what))[:_NAME_CHARS]
         with self._lock:
             self._seen[what] += 1
             effect, place = f"{what} #{self._seen[what]}", f"#{self._seen.total()}"
@@ -137,7 +146,7 @@ class _Watch:
         return effect, place
 
     def _end_if(self, names: tuple[str, str], when: str) -> None:
-        if self._stop and self._stop.effect in names and self._stop.when == when:
+        if self._stop and self._stop.is_at(names) and self._stop.when == when:
             if self._stop.how != "exception":
                 os.kill(os.getpid(), self._stop.signal)
                 return

@@ -28,6 +28,7 @@ VARIABLES = [
     "-var=db_final_snapshot=false",
     "-var=image_tag=0a1b2c3d4e5f",
     "-var=schedule_enabled=true",
+    "-var=enable_iceberg=true",
     '-var=alert_emails=["ops@example.org"]',
 ]
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pytest
 from environment import REPOSITORY, Applied, missing
 
 PROGRAM_S_PYTHON = REPOSITORY / ".venv/bin/python"
+GLUE = "arn:aws:glue:us-east-1:123456789012"
 LOGS = "arn:aws:logs:us-east-1:123456789012:log-group"
 
 
@@ -46,6 +48,10 @@ def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
             return [Need("s3:GetObjectVersion" if "VersionId" in given else "s3:GetObject", key), Need("s3:ListBucket", lake)]
         case "s3", "PutObject":
             return [Need("s3:PutObject", key)]
+        case "s3", "CopyObject":
+            return [Need("s3:GetObjectVersion", _original(given["CopySource"], bucket)), Need("s3:PutObject", key)]
+        case "glue", operation:
+            return [Need(f"glue:{operation}", f"{GLUE}:{name}") for name in _in_glue(given)]
         case "s3", "DeleteObject":
             return [Need("s3:DeleteObjectVersion" if "VersionId" in given else "s3:DeleteObject", key)]
         case "s3", "ListObjectsV2":
@@ -58,6 +64,20 @@ def needs(call: dict[str, Any], bucket: str, group: str) -> list[Need]:
             return [Need(f"logs:{call['operation']}", stream)]
         case other:
             raise LookupError(f"the program calls {other}: say here which right that needs")
+
+
+def _original(named: Any, bucket: str) -> str:
+    """What a copy is made of; botocore may have written it as one text already."""
+    key = named["Key"] if isinstance(named, dict) else unquote(named.partition("?")[0]).partition("/")[2]
+    return f"arn:aws:s3:::{bucket}/{key}"
+
+
+def _in_glue(given: dict[str, Any]) -> list[str]:
+    """What a call to Glue touches: a table, its database, and the catalog that both are in."""
+    if "DatabaseName" not in given:
+        return ["catalog", f"database/{given['Name']}"]
+    table = given.get("Name") or given["TableInput"]["Name"]
+    return ["catalog", f"database/{given['DatabaseName']}", f"table/{given['DatabaseName']}/{table}"]
 
 
 def allowing(policy: dict[str, Any], need: Need) -> Right | None:
@@ -98,10 +118,12 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def policy(applied: Applied) -> dict[str, Any]:
-    """The task role's one policy."""
+    """What the task role's policies give together: one for the program, one for Iceberg."""
     iam, role = applied.account.client("iam"), f"{applied.name}-us-east-1-task"
-    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["task"]
-    return iam.get_role_policy(RoleName=role, PolicyName="task")["PolicyDocument"]  # type: ignore[no-any-return]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    assert sorted(names) == ["iceberg", "task"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    return {"Statement": [statement for document in documents for statement in document["Statement"]]}
 
 
 def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
@@ -140,6 +162,9 @@ DENIED = [
     Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", "quarantine/"),)),
     Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", ""),)),
     Need("s3:ListBucketVersions", "arn:aws:s3:::{bucket}", (("s3:prefix", "quarantine/"),)),
+    Need("s3:DeleteObjectVersion", "arn:aws:s3:::{bucket}/iceberg/launches/metadata/x.avro"),
+    Need("glue:DeleteDatabase", f"{GLUE}:database/spacex"),
+    Need("glue:UpdateTable", f"{GLUE}:table/spacex/another"),
     Need("logs:CreateLogGroup", f"{LOGS}:/spacex-pipeline/prod/run:log-stream:x"),
     Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/console:log-stream:x"),
     Need("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:mysql"),

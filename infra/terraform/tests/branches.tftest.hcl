@@ -59,6 +59,34 @@ run "defaults_are_off_private_and_lasting" {
   }
 }
 
+run "iceberg_is_off" {
+  command = plan
+
+  assert {
+    condition     = length(aws_glue_catalog_database.iceberg) + length(aws_iam_role_policy.iceberg) == 0 && !contains(keys(aws_scheduler_schedule.main), "maintain")
+    error_message = "Iceberg though nobody asked for it."
+  }
+}
+
+run "iceberg" {
+  command   = plan
+  state_key = "iceberg"
+
+  variables {
+    enable_iceberg   = true
+    iceberg_database = "launches"
+  }
+
+  assert {
+    condition     = one(aws_glue_catalog_database.iceberg).name == "launches" && local.environment.ICEBERG_CATALOG == "glue" && local.environment.ICEBERG_DATABASE == "launches"
+    error_message = "The program does not write where the database is."
+  }
+  assert {
+    condition     = jsondecode(aws_scheduler_schedule.main["maintain"].target[0].input).containerOverrides[0].command[0] == "maintain" && aws_scheduler_schedule.main["maintain"].schedule_expression == "cron(20 4 ? * SUN *)"
+    error_message = "Old snapshots stay."
+  }
+}
+
 run "dev" {
   command   = plan
   state_key = "dev"

@@ -883,3 +883,13 @@ run "verify_too_seldom_to_be_watched" {
 
   expect_failures = [aws_cloudwatch_metric_alarm.main]
 }
+
+run "iceberg_database_glue_would_not_take" {
+  command = plan
+
+  variables {
+    iceberg_database = "SpaceX-lake"
+  }
+
+  expect_failures = [var.iceberg_database]
+}

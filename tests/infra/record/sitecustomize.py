@@ -12,7 +12,18 @@ if os.environ.get("AWS_CALLS"):
     import botocore.session
 
     # What decides about rights; never a body.
-    _KEPT = ("Bucket", "Key", "Prefix", "VersionId", "logGroupName", "logStreamName")
+    _KEPT = (
+        "Bucket",
+        "Key",
+        "Prefix",
+        "VersionId",
+        "CopySource",
+        "DatabaseName",
+        "Name",
+        "TableInput",
+        "logGroupName",
+        "logStreamName",
+    )
     _create = botocore.session.Session.create_client
 
     def _note(params: dict[str, Any], model: Any, **_: Any) -> None:
