@@ -4,13 +4,14 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 COPY requirements.txt .
 # Every package as pinned, checked against its hash. Taken out again, some 100 MB: the packages' own tests, what only their developers
-# need, Arrow's clients of Flight and S3 (this program goes to S3 through boto3) and its Substrait, Hive's client, the second form of
-# zstandard, and what boto3 knows of services never asked here.
+# need, Arrow's clients of Flight and S3 (this program goes to S3 through boto3) and its Substrait, second copies of libraries, Hive's
+# client, the dialects of other databases than SQLite, and what boto3 knows of services never asked here.
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.txt \
  && cd /venv/lib/python3*/site-packages \
- && rm -rf pyarrow/include pyarrow/src pyarrow/*flight* pyarrow/*_s3* pyarrow/*substrait* \
- && rm -rf hive_metastore zstandard/_cffi* sqlalchemy/testing \
+ && rm -rf pyarrow/include pyarrow/src pyarrow/*flight* pyarrow/*_s3* pyarrow/_substrait* \
+ && rm -rf pyarrow/libarrow_python.so pyarrow/libarrow_python.so.*.*.* hive_metastore zstandard/_cffi* \
+ && rm -rf sqlalchemy/testing sqlalchemy/dialects/mssql sqlalchemy/dialects/mysql sqlalchemy/dialects/oracle sqlalchemy/dialects/postgresql \
  && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name logs ! -name glue ! -name 'sso*' ! -name sts -exec rm -rf {} + \
  && find . -type d -name tests -prune -exec rm -rf {} +
 COPY app /srv/app
