@@ -57,6 +57,12 @@ def test_first_run_then_unchanged_then_changed(image: Image, network: str) -> No
     assert metrics(third)["Rows.launches.inserted"] == 25
 
 
+def test_the_image_brings_iceberg(image: Image) -> None:
+    image("run", ICEBERG_CATALOG="sqlite:////tmp/catalog.db")  # gone with the container: the tables' files stay
+    assert set(image.manifest()["iceberg"]) == set(KEYS)
+    assert {key.split("/")[1] for key in image.keys("iceberg/") if key.endswith(".metadata.json")} == set(KEYS)
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [("launches:status=503", 3), ("launches:body=html", 3), ("rockets:reset", 3), ("launches:body=empty_list", 4)],
