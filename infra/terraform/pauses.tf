@@ -2,7 +2,8 @@
 # sets of numbers that they are; what has none (L, W, #), or names months or years, counts as a year.
 
 locals {
-  cron     = { for name, e in var.schedule_expressions : name => try(split(" ", regex("^cron\\((.*)\\)$", e)[0]), []) }
+  watched  = { for name, e in var.schedule_expressions : name => e if name != "maintain" } # which nobody waits for
+  cron     = { for name, e in local.watched : name => try(split(" ", regex("^cron\\((.*)\\)$", e)[0]), []) }
   weekdays = { SUN = "1", MON = "2", TUE = "3", WED = "4", THU = "5", FRI = "6", SAT = "7" }
 
   # Each field as the sorted numbers that it names.
@@ -35,7 +36,7 @@ locals {
     ]...)
   } }
 
-  longest_pause_hours = { for name, e in var.schedule_expressions : name => try(
+  longest_pause_hours = { for name, e in local.watched : name => try(
     tonumber(regex("^rate\\(([0-9]+) ", e)[0]) * { minute = 1 / 60, hour = 1, day = 24 }[regex("(minute|hour|day)s?\\)$", e)[0]],
     local.cron[name][3] == "*" && local.cron[name][5] == "*" ? (max(local.cron_pauses[name].days, local.cron_pauses[name].weekdays) - 1) * 24 + local.cron_pauses[name].hours : null,
     8784,

@@ -121,7 +121,7 @@ def test_checkov_on_the_plan(environment: str, in_account: Terraform, tmp_path: 
 
 
 def test_production_is_tested_as_it_is() -> None:
-    """What the apply changes of production's values is what makes it fit to be destroyed, and what a person adds."""
+    """What the apply changes of production's values is what makes it fit to be destroyed, and what a person adds or turns on."""
     changed = {v.removeprefix("-var=").split("=")[0] for v in VARIABLES if v.startswith("-var=")}
     assert changed == {
         "destroyable",
@@ -130,6 +130,7 @@ def test_production_is_tested_as_it_is() -> None:
         "image_tag",
         "schedule_enabled",
         "alert_emails",
+        "enable_iceberg",
     }
 
 
