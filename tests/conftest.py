@@ -18,7 +18,7 @@ def pytest_configure() -> None:
     """Clean the environment for every test, and stop the services on SIGTERM as on Ctrl-C."""
     clean = without_settings(os.environ)
     os.environ.clear()
-    os.environ.update(clean)
+    os.environ.update({**clean, **QUICK})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

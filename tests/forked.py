@@ -98,7 +98,19 @@ def _import_program() -> None:
     sys.modules["numpy"] = None  # type: ignore[assignment]
     for name in ("app.__main__", "app.commands.wiring", *LATER):
         import_module(name)
+    _load_models()
     gc.freeze()  # what a fork does not look at it need not copy
+
+
+def _load_models() -> None:
+    """What boto3 reads from its own package for each client; sessions, with all that comes from outside, are each fork's own."""
+    import boto3
+    import botocore.session
+
+    loader = botocore.session.create_loader()
+    botocore.session.create_loader = lambda *_: loader
+    for service in ("s3", "logs"):
+        boto3.session.Session("-", "-", region_name="us-east-1").client(service)
 
 
 def _fork(asked_by: Connection, running: dict[int, Connection]) -> None:

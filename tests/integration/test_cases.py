@@ -21,7 +21,7 @@ from app.sources.http import ATTEMPTS, HttpClient
 from app.sources.spacex.api import SpacexSource
 from tests import cases
 from tests.cases import all_cases, other_case, record
-from tests.program import KEYS, Program
+from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 from tests.services import AwsEndpoint, Login, MysqlServer
 from tests.services.certificates import make_certificates
@@ -50,7 +50,7 @@ class Served:
     def check(self, result: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
         """Both stores, the quarantine and the result of a run are what the cases say; the rows of `launches`."""
         self.program.assert_equal(self.count("launches") + self.count("retained"))
-        tables = {table: self.program.in_mysql(table) for table in KEYS}
+        tables = self.program.all_in_mysql()
         found, set_aside, start, warnings = {}, [], 0, []
         notes: Counter[str] = Counter()
         for case, answer in self.cases:
