@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,13 @@ from tests.sample_api.records import launch
 
 LAUNCHES = "2.3.0/launches"
 TOKEN = "marker-7d1e"
+
+
+@pytest.fixture
+def api() -> Iterator[SampleApi]:
+    """The sample API with all launches, which are three pages."""
+    with SampleApi() as api:
+        yield api
 
 
 @pytest.fixture

@@ -67,4 +67,4 @@ def test_h11_a_lost_answer_to_commit_is_looked_up_and_not_done_again(program: Pr
     assert proxy.lost == 1
     assert result["state"] == "published"
     assert [row[0] for row in program.login.query("SELECT state FROM pipeline_runs")] == ["published"]
-    program.assert_equal(205)
+    program.assert_equal(40)
