@@ -22,15 +22,18 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 LATER = ("app.sources.launch_library", "app.sources.spacex", "boto3.s3.inject", "_strptime", "encodings.idna", "requests")
-_SERVE = f"from {__name__} import serve; serve()"
+FRAMES = ("pandas", "app.report.page")
 
 
-def call(function: Callable[..., object], *arguments: Any, timeout_s: float = 120) -> int:
-    """Call a function in a fork; the exit code, negative for a signal. What has a name in a module can be called and sent."""
+def call(function: Callable[..., object], *arguments: Any, frames: bool = False, timeout_s: float = 120) -> int:
+    """Call a function in a fork; the exit code, negative for a signal. What has a name in a module can be called and sent.
+
+    With `frames` pandas and NumPy are there, which a command that needs none must do without.
+    """
     ours, theirs = Pipe()
     with ours:
         with theirs:
-            socket.send_fds(_server(), [b"."], [theirs.fileno()])
+            socket.send_fds(_server(frames), [b"."], [theirs.fileno()])
         ours.send((function, arguments))
         pid = ours.recv()
         if not ours.poll(timeout_s):
@@ -55,11 +58,11 @@ def main(environment: dict[str, str], arguments: list[str], out: str, err: str) 
 
 
 @cache
-def _server() -> socket.socket:
-    """The process that forks; it ends when we do."""
+def _server(frames: bool) -> socket.socket:
+    """A process that forks; it ends when we do."""
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-c", _SERVE]
+        command = [sys.executable, "-c", f"from {__name__} import serve; serve(frames={frames})"]
         process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
 
     def stop() -> None:
@@ -70,9 +73,9 @@ def _server() -> socket.socket:
     return ours
 
 
-def serve() -> None:
+def serve(*, frames: bool) -> None:
     """Fork as standard input asks for it, and tell of each fork how it ended."""
-    _import_program()
+    _import_program(frames=frames)
     wake, woken = os.pipe2(os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(woken)
@@ -92,11 +95,12 @@ def serve() -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _import_program() -> None:
-    """As the program does it where a command needs no frames, and what it imports later on."""
+def _import_program(*, frames: bool) -> None:
+    """As the program does it where a command needs frames or not, and what it imports later on."""
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
-    sys.modules["numpy"] = None  # type: ignore[assignment]
-    for name in ("app.__main__", "app.commands.wiring", *LATER):
+    if not frames:
+        sys.modules["numpy"] = None  # type: ignore[assignment]
+    for name in ("app.__main__", "app.commands.wiring", *LATER, *(FRAMES if frames else ())):
         import_module(name)
     _load_models()
     gc.freeze()  # what a fork does not look at it need not copy

@@ -75,7 +75,7 @@ class Program:
     def __call__(self, *arguments: str, code: int | None = 0, **settings: str) -> Ended:
         """Run a command to its end; it must exit with `code`, unless that is None."""
         environment = {**self.environment, **settings}
-        ended = _forked(environment, arguments) if _may_fork(environment, arguments) else self._started(*arguments, **settings)
+        ended = _forked(environment, arguments) if _may_fork(environment) else self._started(*arguments, **settings)
         out, err = ended.stdout, ended.stderr
         assert code is None or ended.code == code, f"exit {ended.code}, not {code}:\n{out[-3000:]}\n{err[-3000:]}"
         assert "Traceback (most recent call last)" not in out + err
@@ -156,15 +156,15 @@ class Program:
         self("verify", "--json")
 
 
-def _may_fork(environment: Mapping[str, str], arguments: Sequence[str]) -> bool:
-    """Whether a fork is like a start: no command that needs frames, nothing that is only seen at a start."""
+def _may_fork(environment: Mapping[str, str]) -> bool:
+    """Whether a fork is like a start: nothing in the environment is only seen at a start."""
     seen = {name for name in environment if name.startswith(SEEN_AT_START)}
-    return "report" not in arguments and all(environment[name] == os.environ.get(name) for name in seen)
+    return all(environment[name] == os.environ.get(name) for name in seen)
 
 
 def _forked(environment: dict[str, str], arguments: Sequence[str]) -> Ended:
     with tempfile.NamedTemporaryFile("r+") as out, tempfile.NamedTemporaryFile("r+") as err:
-        code = forked.call(forked.main, environment, list(arguments), out.name, err.name)
+        code = forked.call(forked.main, environment, list(arguments), out.name, err.name, frames="report" in arguments)
         return Ended(code, out.read(), err.read())
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,8 @@ def test_a_fork_has_its_own_environment_and_output(tmp_path: Path) -> None:
     assert forked.call(forked.main, {}, ["run"], str(out), str(err)) == 2
     assert out.read_text() == ""
     assert "S3_BUCKET is not set" in err.read_text()
+
+
+def test_pandas_is_there_only_where_it_is_asked_for() -> None:
+    assert forked.call(import_module, "pandas") == 1
+    assert forked.call(import_module, "pandas", frames=True) == 0
