@@ -66,8 +66,8 @@ class Invocation:
         if prefix is not None and database is not None:
             settings = settings.elsewhere(prefix, database)
         with self.telemetry.stage("connect"):
-            lake = S3Lake(settings)
-            warehouse = MysqlWarehouse(settings)
+            lake = S3Lake(settings, self.telemetry.warn)
+            warehouse = MysqlWarehouse(settings, self.telemetry.warn)
         with warehouse:
             yield Adapters(self.source, lake, warehouse, self.telemetry)
 

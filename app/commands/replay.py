@@ -22,7 +22,7 @@ def execute(job: Invocation, spool: Path) -> None:
     """Replay each run in turn, oldest first; the first that fails ends it. Raises PipelineError."""
     replayed: list[ReplayedRun] = []
     head: Head | None = None
-    archive = S3Lake(job.settings)
+    archive = S3Lake(job.settings, job.telemetry.warn)
     with job.adapters(prefix=job.request.to_prefix, database=job.request.to_database) as adapters:
         elsewhere = adapters.lake.place != archive.place
         for manifest in _to_replay(job, archive):
@@ -41,7 +41,7 @@ def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
     request, source = job.request, job.source.name
     if request.run_id:
         with MysqlWarehouse(job.settings) as home:
-            yield archived_run(archive, home, source, str(named(home, request.run_id)))
+            yield archived_run(archive, home, source, str(named(home, request.run_id, received=True)))
         return
     found = 0
     for run_id in _ids_in_order(job, archive):

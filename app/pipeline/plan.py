@@ -30,6 +30,7 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     warehouse, source = adapters.warehouse, adapters.source
     with adapters.telemetry.stage("prepare"):
         pointer = adapters.lake.latest()
+        warehouse.check_packet()
         summary.ddl = warehouse.pending_ddl()
         last_run = LastRun() if any("CREATE TABLE" in statement for statement in summary.ddl) else warehouse.last_run()
     # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.

@@ -67,6 +67,7 @@ def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
 
 
 def _check_tables(adapters: Adapters) -> None:
+    adapters.warehouse.check_packet()
     if pending := [statement for statement in adapters.warehouse.pending_ddl() if statement.startswith("ALTER")]:
         message = f"the tables can't be verified, they are not as the schema says: {some(pending)}"
         raise WarehouseError(message, hint="run first: it begins with this DDL")
