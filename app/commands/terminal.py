@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELL_CHARS = 32
-_CONTEXT_CHARS = 8  # before the place where two long values differ
+_LEAST_CELL_CHARS = 12  # of a value that shares a line, however narrow the terminal is
 _INDENT = "    "
 _RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -99,15 +99,16 @@ class Terminal:
         self.close()
         self.show(lines)
 
-    def cells(self, values: Sequence[object]) -> list[str]:
-        """Values that belong together as short texts; long ones from a little before the place where they differ first."""
+    def cells(self, values: Sequence[object], taken: int) -> list[str]:
+        """Values that share a line with so much other text; long ones from a little before the place where they differ."""
+        most = max(_LEAST_CELL_CHARS, (self._console.width - taken) // len(values))
         texts = ["null" if value is None else self._plain(str(value)).removesuffix("+00:00") for value in values]
-        if max(map(len, texts)) <= _CELL_CHARS:
+        if max(map(len, texts)) <= most:
             return texts
         alike = sum(1 for _ in takewhile(lambda characters: len(set(characters)) == 1, zip(*texts, strict=False)))
-        start = max(0, alike - _CONTEXT_CHARS)
+        start = max(0, alike - most // 3)
         before = self._plain("…") if start else ""
-        return [self._clipped(before + text[start:]) for text in texts]
+        return [self._clipped(before + text[start:], most) for text in texts]
 
     def show_checks(self, checks: Iterable[Check]) -> None:
         """What the doctor found, one line each, the repair below what failed."""
@@ -188,8 +189,8 @@ class Terminal:
         """A value in a cell."""
         return self._clipped("" if value is None else self._plain(str(value)).removesuffix("+00:00"))
 
-    def _clipped(self, text: str) -> str:
-        return text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + self._plain("…")
+    def _clipped(self, text: str, most: int = _CELL_CHARS) -> str:
+        return text if len(text) <= most else text[: most - 1] + self._plain("…")
 
     def _plain(self, text: str) -> str:
         """The text without secrets, and without anything that a terminal would obey or can't show."""

@@ -6,11 +6,12 @@ from datetime import datetime
 from ..core.results import RowDifference
 from ..core.runs import Merged, RunState, RunSummary
 from ..core.schema import TABLES
+from ..errors import some
 
 Line = tuple[str | tuple[str, str], ...]
 """Parts of a line, each plain or with its style."""
-Cells = Callable[[Sequence[object]], list[str]]
-"""Values that belong together as short texts, cut so that what tells them apart is seen."""
+Cells = Callable[[Sequence[object], int], list[str]]
+"""Values as short texts that share a line with so many other characters, cut so that what tells them apart is seen."""
 
 SHOWN_DIFFERENCES = 10
 _SHOWN_CHANGES = 10
@@ -57,11 +58,11 @@ def of_run(summary: RunSummary, now: datetime) -> Iterator[Line]:
         yield from _table(("table", "rows", "inserted", "updated", "deleted"), rows)
         equal = {None: "", True: "; stores are equal", False: "; STORES DISAGREE"}[summary.stores_equal]
         written = f"{summary.files_written} files written, {summary.files_deleted} deleted"
-        yield (f"{written}; {summary.rejected} launches rejected{equal}",)
+        yield (f"{written}; {_launches(summary.rejected)} rejected{equal}",)
     if summary.retained:
-        yield (f"{summary.retained} launches kept with their last good rows",)
+        yield (f"{_launches(summary.retained)} kept with the last good rows",)
     if summary.repaired:
-        yield (f"{len(summary.repaired)} places were not as published, and were repaired",)
+        yield (f"not as published, and repaired: {some(summary.repaired, 1)}",)
     if summary.stores_equal and state in _PROVEN:
         yield (f"proven {now:%Y-%m-%d %H:%M:%S} UTC: {_PROVEN[state]}",)
     if state in _NEXT:
@@ -74,7 +75,7 @@ def of_plan(summary: RunSummary, cells: Cells) -> Iterator[Line]:
     yield ()
     changes = plan.get("changes", [])
     for change in changes[:_SHOWN_CHANGES]:
-        yield _changed(change["table"], change["key"], change["column"], cells([change["old"], change["new"]]))
+        yield _changed(change["table"], change["key"], change["column"], [change["old"], change["new"]], cells)
     if len(changes) > _SHOWN_CHANGES:
         yield (f"{len(changes) - _SHOWN_CHANGES} more changes: plan --json",)
     rejects = plan.get("quarantine", [])
@@ -97,7 +98,7 @@ def of_plan(summary: RunSummary, cells: Cells) -> Iterator[Line]:
         for name, counts in plan.get("rows", {}).items()
     ]
     yield from _table(("table", "rows", "add", "change", "remove"), rows)
-    yield (f"{summary.rejected} launches would be rejected, {summary.retained} kept with their last good rows",)
+    yield (f"{_launches(summary.rejected)} would be rejected, {summary.retained} kept with the last good rows",)
     for reason in refused:
         yield ("gate", "red"), f" {reason}"
     if not refused:
@@ -109,9 +110,8 @@ def of_differences(differences: Sequence[RowDifference], cells: Cells) -> Iterat
     """The first values and rows that a store does not hold as they were published."""
     for one in differences[:SHOWN_DIFFERENCES]:
         if "column" in one:
-            store = "in_mysql" if "in_mysql" in one else "in_s3"
-            values = cells([one.get("published"), one.get(store)])
-            yield (*_changed(one["table"], one["key"], one["column"], values), f" in {'MySQL' if store == 'in_mysql' else 'S3'}")
+            values, store = ([one["in_mysql"]], "MySQL") if "in_mysql" in one else ([one.get("in_s3")], "S3")
+            yield _changed(one["table"], one["key"], one["column"], [one.get("published"), *values], cells, f" in {store}")
         else:
             key = " ".join(map(str, one["key"])) or str(one["year"])
             yield f"{one['table']} {key}: ", (one["difference"], "bold")
@@ -119,14 +119,20 @@ def of_differences(differences: Sequence[RowDifference], cells: Cells) -> Iterat
         yield (f"{len(differences) - SHOWN_DIFFERENCES} more: verify --json",)
 
 
-def _changed(table: str, key: Iterable[object], column: str, values: Sequence[str]) -> Line:
-    return f"{table} {' '.join(map(str, key))} ", (column, "bold"), f": {' → '.join(values)}"
+def _changed(table: str, key: Iterable[object], column: str, values: Sequence[object], cells: Cells, where: str = "") -> Line:
+    row = f"{table} {' '.join(map(str, key))} "
+    shown = cells(values, len(row) + len(column) + len(":  → ") + len(where))
+    return row, (column, "bold"), f": {' → '.join(shown)}{where}"
 
 
 def _partitions(action: str, store: str, names: Sequence[str]) -> Iterator[Line]:
     if names:
         more = f", and {len(names) - _SHOWN_PARTITIONS} more" if len(names) > _SHOWN_PARTITIONS else ""
         yield (f"{action} {len(names)} partitions in {store}: {', '.join(names[:_SHOWN_PARTITIONS])}{more}",)
+
+
+def _launches(count: int) -> str:
+    return f"{count:,} launch{'' if count == 1 else 'es'}"
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[Line]:
