@@ -32,9 +32,10 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def newest(table: Table, rows: pa.Table, count: int) -> pa.Table:
-    """The newest rows: by the table's own time, then by its key."""
+    """The newest rows: by the table's own time, or where it has none by its key, whose last are mostly the newest."""
     times = [name for name in ("changed_at", "date_utc") if name in rows.column_names]
-    order = [(name, "descending") for name in (*times, *table.key)]
+    order = [(name, "descending") for name in times or table.key]
+    order += [(name, "ascending") for name in table.key if times]
     return rows.take(pc.sort_indices(rows, order)[:count])
 
 

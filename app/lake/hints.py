@@ -51,6 +51,7 @@ _BY_TYPE: dict[type[Exception], str] = {
     aws.SSOTokenLoadError: _EXPIRED,
     aws.SSLError: "the certificate of S3 can't be verified: AWS_CA_BUNDLE names the authorities where there is a proxy",
     aws.ParamValidationError: "S3_BUCKET or S3_PREFIX is no name that S3 takes",
+    aws.ConnectionError: _REACHABLE,
     aws.HTTPClientError: _REACHABLE,
 }
 _REDIRECTS = (

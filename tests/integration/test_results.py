@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.program import Program
 from tests.sample_api import Fault, SampleApi
+from tests.services.proxy import Proxy
 
 SCHEMAS = Path(__file__).parents[2] / "docs/schemas"
 FORMATS = FormatChecker([])
@@ -119,6 +120,23 @@ def test_verify_says_of_each_store_what_it_holds_otherwise(small: Program) -> No
     assert (healed["merged"]["launch_crew"]["deleted"], healed["files_written"]) == (1, 3)
     assert healed["differences"] == found
     assert small.in_mysql("launches") == good
+
+
+def test_calls_that_took_several_attempts_leave_a_line_each_with_their_number(small: Program, small_api: SampleApi) -> None:
+    body = b"<Error><Code>SlowDown</Code><Message>x</Message></Error>"
+    busy = b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    small.run()
+    small_api.fault("rockets", Fault(status=503, first=1))
+    with Proxy("127.0.0.1", int(small.aws.url.rpartition(":")[2])) as proxy:
+        proxy.answer(b"^GET /[^/]+/manifests/latest", busy, times=2)
+        warnings = small.run(AWS_ENDPOINT_URL=proxy.url)["warnings"]
+    small_api.fault("rockets", None)
+    told = [warning.split(": answered at ") for warning in warnings if "attempt" in warning]
+    where = f"GetObject on s3://{small.bucket}/manifests/latest.json"
+    assert told == [
+        [where, "attempt 3"],
+        [f"{small_api.url}/v4/rockets", "attempt 2; before it: HTTP 503 Service Unavailable"],
+    ]
 
 
 @pytest.mark.parametrize(

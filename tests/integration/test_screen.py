@@ -42,7 +42,7 @@ def changed(program: Program, api: SampleApi) -> Iterator[list[str]]:
 
 def newest(program: Program) -> list[str]:
     """The names of the five newest launches."""
-    rows = sorted(program.in_mysql("launches"), key=lambda row: (row["date_utc"], row["launch_id"]), reverse=True)
+    rows = sorted(program.in_mysql("launches"), key=lambda row: row["date_utc"], reverse=True)
     return [row["name"] for row in rows[:5]]
 
 
