@@ -218,7 +218,7 @@ def parse(arguments: list[str]) -> Request | int:
         return 2
     if isinstance(result, Request):
         return result
-    conclude("help was asked for", sys.stdout)
+    conclude("help or version was asked for", sys.stdout)
     return int(result or 0)
 
 

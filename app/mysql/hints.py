@@ -19,7 +19,7 @@ _ACCOUNT = "the account is locked or its password has expired: an administrator 
 _OLD = "the server is older than what this program needs: MySQL 8.0 or MariaDB 10.11"
 _BINARY_LOG = "the binary log's format must allow READ COMMITTED: set binlog_format = ROW or MIXED on the server"
 _ENDED = "a person or a limit of the server's ended the statement: run again"
-_ALTERED = "somebody altered the tables while they were used: run again, and find out who"
+_ALTERED = "somebody altered the tables: a run repairs them, or says what a person must approve"
 _METHOD = (
     "the account's log-in method is not available to this client: use caching_sha2_password, mysql_native_password or ed25519"
 )
