@@ -67,6 +67,14 @@ def test_a_refusal_finds_the_stream_that_is_left(program: Program, broken: str, 
     assert line.endswith(f"standard error could not be written: {reason}")
 
 
+def test_help_that_nobody_takes_leaves_one_line(program: Program) -> None:
+    done = ended(program, COMMAND + " >/dev/full", "run", "--help")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "spacex-pipeline: help or version was asked for; standard output could not be written: No space left on device"
+    ]
+
+
 def test_with_both_closed_the_exit_code_is_left(program: Program) -> None:
     assert ended(program, COMMAND + " >&- 2>&-", "run").returncode == 0
     assert ended(program, COMMAND + " >/dev/full 2>/dev/full", "run", "--json").returncode == 0

@@ -5,9 +5,11 @@ The cases that are data, in tests/fixtures/cases, are served all at once. Names 
 
 import gzip
 import json
+import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -365,9 +367,9 @@ def test_h05_other_faults_of_ours_are_not_tried_again(program: Program, api: Sam
     assert len(api.requests) == 1
 
 
-def pages_of(api: SampleApi, spool: Path) -> Response:
+def pages_of(api: SampleApi, spool: Path, warn: Callable[[str], None] = lambda _: None) -> Response:
     """The launches as the source reads them page by page."""
-    source = SpacexSource(HttpClient(), api.url, "v5", list_limit_bytes=10)
+    source = SpacexSource(HttpClient(), api.url, "v5", list_limit_bytes=10, warn=warn)
     return next(iter(source.extract({}, spool)))
 
 
@@ -381,7 +383,10 @@ def test_h08_pages_that_shift_are_read_again_or_refused(api: SampleApi, tmp_path
     with pytest.raises(SourceError, match=refused):
         pages_of(api, tmp_path)
     api.fault("launches/query", Fault(pages=pages, first=len(pages)))
-    endpoint = pages_of(api, tmp_path)
+    lines: list[str] = []
+    endpoint = pages_of(api, tmp_path, lines.append)
+    (line,) = lines
+    assert re.search(r"/query: read [23] times; before: ", line)
     assert sum(len(json.loads(body.path.read_bytes())["docs"]) for body in endpoint.bodies) == 40
 
 
