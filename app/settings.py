@@ -47,7 +47,8 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _prefix(value: str) -> str:
+def key_prefix(value: str) -> str:
+    """A prefix of keys as it is used: empty, or ending with a slash."""
     return f"{value.strip('/')}/" if value.strip("/") else ""
 
 
@@ -105,6 +106,11 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Ratio = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 
 
+def aws_region() -> str | None:
+    """The region that the environment names: boto3 reads AWS_DEFAULT_REGION alone, AWS_REGION counts too."""
+    return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+
+
 class Settings(BaseSettings):
     """What a run needs to know. Names in the environment are these in capitals."""
 
@@ -119,7 +125,9 @@ class Settings(BaseSettings):
     )
     full_snapshot_days: Whole = Field(7, ge=1, le=3650, description="most days between two readings of everything")
     s3_bucket: Annotated[str, AfterValidator(_name_alone)] = Field(min_length=3, description="bucket; must be versioned")
-    s3_prefix: Annotated[str, AfterValidator(_path_alone), AfterValidator(_prefix)] = Field("", description="prefix of every key")
+    s3_prefix: Annotated[str, AfterValidator(_path_alone), AfterValidator(key_prefix)] = Field(
+        "", description="prefix of every key"
+    )
     mysql_host: Annotated[str, AfterValidator(_host_alone)] = Field(description="MySQL server")
     mysql_port: Whole = Field(3306, ge=1, le=65535, description="its port")
     mysql_user: str = Field(description="MySQL user")
@@ -164,14 +172,14 @@ class Settings(BaseSettings):
 
     def elsewhere(self, prefix: str, database: str) -> "Settings":
         """The same settings for another prefix of the bucket and another database. Raises SettingsError when one is the same."""
-        if _prefix(prefix) == self.s3_prefix or database == self.mysql_database:
+        if key_prefix(prefix) == self.s3_prefix or database == self.mysql_database:
             raise SettingsError("--to-prefix and --to-database must both name other places than the settings do")
-        return self.model_copy(update={"s3_prefix": _prefix(prefix), "mysql_database": database})
+        return self.model_copy(update={"s3_prefix": key_prefix(prefix), "mysql_database": database})
 
     @property
     def aws_region(self) -> str | None:
-        """The region: boto3 reads AWS_DEFAULT_REGION alone, AWS_REGION counts too."""
-        return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+        """The region that the environment names."""
+        return aws_region()
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..core.runs import LastRun, RunSummary
 from ..core.schema import TABLES
 from ..errors import GateRefused, UnreadableObject
 from .adapters import Adapters
-from .candidate import Candidate, derive
+from .candidate import Candidate, carry_over, received
 from .history import changes_of
 from .look import look
 from .published import Published, rows_by_table, workers
@@ -29,24 +29,24 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     """
     warehouse, source = adapters.warehouse, adapters.source
     with adapters.telemetry.stage("prepare"):
-        pointer = adapters.lake.latest()
         summary.ddl = warehouse.pending_ddl()
         last_run = LastRun() if any("CREATE TABLE" in statement for statement in summary.ddl) else warehouse.last_run()
     # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.
     readable = not any(statement.startswith("ALTER") for statement in summary.ddl)
     if not readable:
         last_run = dataclasses.replace(last_run, merged_id=None)
-    found = look(adapters, pointer, last_run)
+    found = look(adapters, last_run)
     trusted = is_trusted(found.manifest, last_run, run, source.url)
     responses = extract(adapters, found.manifest if trusted else None, spool)
+    responses = _completed(adapters, responses, spool)
+    candidate = received(run, adapters, responses, spool)
     if readable:
         current = found.complete(adapters)
     else:
         current = found.with_checksums({key: Checksum(rows, "differs") for key, rows in warehouse.counts().items()})
     summary.repaired = departures(current) if readable and current.manifest else []
-    responses = _completed(adapters, responses, spool)
     published = Published(adapters, current)
-    candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted or not readable)
+    carry_over(run, adapters, candidate, current, published, trusted=trusted or not readable)
     fill(summary, candidate)
     summary.rows = rows_by_table(candidate.spill.checksums)
     with adapters.telemetry.stage("reconcile"):

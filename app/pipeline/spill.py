@@ -29,6 +29,7 @@ class Spill:
         self.carried: dict[PartitionKey, Checksum] = {}
         self._folder = folder
         self._carried_rows: dict[PartitionKey, Callable[[], pa.Table]] = {}
+        self._carried_batches: dict[PartitionKey, list[tuple[Path, int]]] = {}
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add some rows of one table."""
@@ -71,19 +72,19 @@ class Spill:
 
     def added(self, key: PartitionKey) -> Iterator[pa.Table]:
         """The rows that were added to a partition that was carried over."""
-        yield from (pa.table(batch) for batch in self._read(key))
+        yield from (pa.table(batch) for batch in self._read(self.batches.get(key, [])))
 
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
-        self._fetch_carried(key)
+        batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
         order = [(name, "ascending") for name in TABLES[key[0]].key]
-        for first, end in self._ranges(key):
-            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(key)]).combine_chunks()
+        for first, end in self._ranges(batches, self.checksums[key].rows):
+            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(batches)]).combine_chunks()
             part = rows.take(pc.sort_indices(rows, order))
             del rows  # whoever takes the part may keep it for long
             yield part
 
-    def _fetch_carried(self, key: PartitionKey) -> None:
+    def _fetch_carried(self, key: PartitionKey) -> list[tuple[Path, int]]:
         with _fetching:  # the load and the put may both ask first
             if read := self._carried_rows.pop(key, None):
                 path = self._folder / f"{key[0]}-{key[1]}-carried.arrow"
@@ -91,21 +92,21 @@ class Spill:
                     batches = read().combine_chunks().to_batches(_ROWS_A_PART)
                     for batch in batches:
                         writer.write_batch(batch)
-                self.batches[key] = [*((path, place) for place in range(len(batches))), *self.batches.get(key, ())]
+                self._carried_batches[key] = [(path, place) for place in range(len(batches))]
+            return self._carried_batches.get(key, [])
 
-    def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
-        """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
-        rows = self.checksums[key].rows
+    def _ranges(self, batches: list[tuple[Path, int]], rows: int) -> Iterator[tuple[str | None, str | None]]:
+        """Ranges of launch ids, their ends not in them, that split a partition's rows into parts; each is read for itself."""
         bounds: list[str | None] = []
         if rows > _ROWS_A_PART:
             # Each is copied by itself: as a part of its batch it would keep all of that in memory.
-            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(key)])
+            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(batches)])
             places = pc.sort_indices(ids).take(pa.array(range(_ROWS_A_PART, rows, _ROWS_A_PART)))
             bounds = list(dict.fromkeys(ids.take(places).to_pylist()))
         yield from pairwise([None, *bounds, None])
 
-    def _read(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
-        for path, places in groupby(self.batches.get(key, ()), lambda batch: batch[0]):
+    def _read(self, batches: list[tuple[Path, int]]) -> Iterator[pa.RecordBatch]:
+        for path, places in groupby(batches, lambda batch: batch[0]):
             with pa.OSFile(str(path)) as file:
                 reader = pa.ipc.open_file(file)
                 for _, place in places:

@@ -35,19 +35,20 @@ def verify(run: Run, adapters: Adapters, summary: RunSummary) -> Verification:
 
     Raises PipelineError when it can't be proven either way.
     """
-    lake, warehouse, telemetry = adapters.lake, adapters.warehouse, adapters.telemetry
+    warehouse, telemetry = adapters.warehouse, adapters.telemetry
     with telemetry.stage("lock"):
         # Between a run's commit and its manifest the stores are ahead of what is published. It is waited for: verifications are
         # few, and one that gave way to runs day after day would be missed by nobody.
         warehouse.lock(wait_s=LOCK_WAIT_S)
     with telemetry.stage("prepare"):
-        pointer = lake.latest()
         _check_tables(adapters)
         last_run = warehouse.last_run()
-        if pointer.manifest is None and pointer.fault is None and last_run.merged_id is None:
-            raise LakeError("there is no manifest to verify", hint="run the pipeline first")
-        summary.number = numbered_above(adapters, run, warehouse.start(run), pointer)
-    current = look(adapters, pointer, last_run).complete(adapters)
+    looked = look(adapters, last_run)
+    pointer = looked.pointer
+    if pointer.manifest is None and pointer.fault is None and last_run.merged_id is None:
+        raise LakeError("there is no manifest to verify", hint="run the pipeline first")
+    summary.number = numbered_above(adapters, run, warehouse.start(run), pointer)
+    current = looked.complete(adapters)
     manifest = current.manifest
     if manifest is not None and manifest.schema_version != SCHEMA_VERSION:
         raise LakeError(f"run {manifest.run_id} was published by schema version {manifest.schema_version}", hint="run first")
