@@ -1,8 +1,8 @@
 """The command line: commands and options. What they do is in `commands/`."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,6 +33,7 @@ class Request:
     rows: int | None = None
     out: Path | None = None
     publish: bool = False
+    env_files: tuple[Path, ...] = ()
 
     @property
     def log_stream(self) -> TextIO:
@@ -84,7 +85,7 @@ def _examples(*lines: str) -> str:
 def cli() -> None:
     """Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 
-    Settings come from the environment; the README has their table.
+    Settings come from the environment, or from a file: --env-file. The README has their table.
     """
 
 
@@ -208,16 +209,38 @@ def init_db(**options: Any) -> Request:
     return Request("init-db", **options)
 
 
+def _keep(context: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    context.obj.extend(files)
+
+
+def _commands(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from _commands(below)
+
+
+for _command in _commands(cli):  # before a command or after it
+    click.option(
+        "--env-file",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        callback=_keep,
+        expose_value=False,
+        help="Read settings from a file of NAME=value; variables that are set win.",
+    )(_command)
+
+
 def parse(arguments: list[str]) -> Request | int:
     """The request that the arguments make, or the exit code when help was asked for or they make none."""
+    files: list[Path] = []
     try:
-        result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False)
+        result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False, obj=files)
     except click.ClickException as error:
         return _refused(error)
     except click.Abort:
         return 2
     if isinstance(result, Request):
-        return result
+        return replace(result, env_files=tuple(files))
     conclude("help or version was asked for", sys.stdout)
     return int(result or 0)
 
