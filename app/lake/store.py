@@ -1,7 +1,7 @@
 """The lake as the pipeline sees it: one class over raw archive, partitions, manifests, quarantine and report."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ class S3Lake:
     Every method raises LakeError when S3 fails, and UnreadableObject when an object is gone or is not what it was.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._bucket = Bucket(settings.s3_bucket, settings.s3_prefix, settings.aws_region)
+    def __init__(self, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._bucket = Bucket(settings.s3_bucket, settings.s3_prefix, settings.aws_region, warn)
         self._manifests = Manifests(self._bucket)
         self._raw = RawArchive(self._bucket)
         self._partitions = Partitions(self._bucket)
