@@ -52,7 +52,13 @@ def _catalog(value: str) -> str:
     if value and value != "glue" and not re.fullmatch(r"sqlite:///.+", value):
         raise ValueError("must be empty, glue, or sqlite:/// and the path of a file")
     if value and find_spec("pyiceberg") is None:
-        raise ValueError('needs pyiceberg: pip install "spacex-pipeline[iceberg]"')
+        raise ValueError('must be empty where pyiceberg is not installed: pip install "spacex-pipeline[iceberg]"')
+    return value
+
+
+def _database(value: str) -> str:
+    if not re.fullmatch("[a-z0-9_]{1,64}", value):
+        raise ValueError("must be 1 to 64 lower-case letters, digits and underscores")
     return value
 
 
@@ -149,7 +155,9 @@ class Settings(BaseSettings):
     iceberg_catalog: Annotated[str, AfterValidator(_catalog)] = Field(
         "", description="glue, or sqlite:///…: publish as Iceberg too"
     )
-    iceberg_database: str = Field("spacex", pattern=r"^[a-z0-9_]{1,64}$", description="the catalog's database for its tables")
+    iceberg_database: Annotated[str, AfterValidator(_database)] = Field(
+        "spacex", description="the catalog's database for its tables"
+    )
     log_group: str = Field("", description="CloudWatch log group; set: logs go there too")
     stack: str = Field("local", description="dimension of the metrics: whose they are")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _upper] = Field("INFO", description="least level logged")

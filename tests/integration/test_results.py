@@ -56,6 +56,10 @@ def test_every_command_prints_what_its_schema_says(small: Program, small_api: Sa
     assert result(small, "replay", "latest")["replayed"]
     assert len(result(small, "runs")) == 3
     assert [run["run_id"] for run in result(small, "runs", "show", first["run_id"])] == [first["run_id"]]
+    assert len(result(small, "snapshot")) == 3
+    assert result(small, "snapshot", "show", "latest")["files"]
+    assert result(small, "snapshot", "urls", "latest")
+    assert result(small, "maintain") == {"iceberg": {}}
     assert all(check["passed"] for check in result(small, "doctor"))
     assert result(small, "report", "--out", str(tmp_path / "report.html"))["file"] == str(tmp_path / "report.html")
     small_api.set("launches", launches)
