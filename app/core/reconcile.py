@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .checksum.digest import Checksum
+from .checksum.digest import EMPTY, Checksum
 from .model import LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
 from .runs import LastRun
 from .schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
@@ -245,4 +245,7 @@ def differences(
 
 
 def _shown(checksum: Checksum | None) -> str:
-    return f"{checksum.rows} rows {checksum.digest[:8]}" if checksum else "nothing"
+    if checksum is None:
+        return "nothing"
+    is_digest = len(checksum.digest) == len(EMPTY.digest)  # else it says itself what is wrong
+    return f"{checksum.rows} rows {checksum.digest[:8] if is_digest else checksum.digest}"

@@ -7,7 +7,7 @@ lock, and the run stops.
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Self
@@ -44,8 +44,9 @@ def lock_name(database: str) -> str:
 class MysqlWarehouse:
     """MySQL as the pipeline sees it; close it, or use it in a `with`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> None:
         self._settings = settings
+        self._warn = warn
         self._lock_name = lock_name(settings.mysql_database)
         self._session = Session(settings, timeout_s=settings.run_timeout_s)
         self._runs = RunsTable(lambda: self._session)
@@ -79,6 +80,10 @@ class MysqlWarehouse:
     def pending_ddl(self) -> list[str]:
         """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._migration().ddl
+
+    def check_packet(self) -> None:
+        """Raises WarehouseError when the server's limit of a packet is too low for checksums of long rows."""
+        requirements.prove_packet(self._session)
 
     def prepare(self, run: Run) -> Prepared:
         """Write the run's row, make and widen tables.
@@ -248,6 +253,7 @@ class MysqlWarehouse:
         except pymysql.MySQLError as error:
             if not self._was_committed(run):
                 raise WarehouseError(f"COMMIT failed: {error}", hint="it was rolled back; run again") from error
+            self._warn("the answer to COMMIT was lost; asked at attempt 2, the server says that it happened")
         self._session.set_timeout(self._settings.run_timeout_s)
 
     def _was_committed(self, run: Run) -> bool:

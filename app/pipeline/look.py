@@ -28,8 +28,9 @@ class Look:
         with adapters.telemetry.stage("checksums") as counts, waiting_for(WarehouseError):
             try:
                 in_mysql = self.in_mysql.result()
-            except WarehouseError:  # as where a user may have one connection only
+            except WarehouseError as error:  # as where a user may have one connection only
                 in_mysql = adapters.warehouse.checksums(adapters.warehouse.counts())
+                adapters.telemetry.event(f"checksums: answered at attempt 2; before it: {error}")
             counts.update(partitions=len(in_mysql), rows=sum(checksum.rows for checksum in in_mysql.values()))
         return self.with_checksums(in_mysql)
 

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns
 from ..core.model import Response, Run
 from ..core.reconcile import CurrentState, Limits, departures, is_trusted, reconcile
+from ..core.results import PlannedChange, PlannedRows
 from ..core.runs import LastRun, RunSummary
 from ..core.schema import TABLES
 from ..errors import GateRefused, UnreadableObject
@@ -29,6 +29,7 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     """
     warehouse, source = adapters.warehouse, adapters.source
     with adapters.telemetry.stage("prepare"):
+        warehouse.check_packet()
         summary.ddl = warehouse.pending_ddl()
         last_run = LastRun() if any("CREATE TABLE" in statement for statement in summary.ddl) else warehouse.last_run()
     # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.
@@ -53,11 +54,13 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
         refused = refusals(run, candidate, current, limits)
         plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
     with adapters.telemetry.stage("compare"):
+        rows, changes = _differences(adapters, candidate, current, published)
         summary.plan = {
             "refused": refused,
             "ddl": summary.ddl,
             "repair": summary.repaired,
-            **_differences(adapters, candidate, current, published),
+            "rows": rows,
+            "changes": changes,
             "load": [f"{table} {year}" for table, year in sorted(plan.load)],
             "put": [f"{table} {year}" for table, year in plan.put],
             "delete": [f"{table} {year}" for table, year in sorted(plan.delete)],
@@ -83,9 +86,12 @@ def _completed(adapters: Adapters, responses: Mapping[str, Response], spool: Pat
     return extract(adapters, None, again)
 
 
-def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published) -> dict[str, Any]:
+def _differences(
+    adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published
+) -> tuple[dict[str, PlannedRows], list[PlannedChange]]:
     """Rows to add, change and remove by table, and some of the changes by column."""
-    rows, samples = {}, []
+    rows: dict[str, PlannedRows] = {}
+    samples: list[PlannedChange] = []
     for name, table in TABLES.items():
         found = changes_of(adapters, current, published, candidate.spill, table)
         rows[name] = {"add": found.added.num_rows, "change": found.after.num_rows, "remove": found.removed.num_rows}
@@ -95,4 +101,4 @@ def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState
             ):
                 key = list(row.values())
                 samples.append({"table": name, "key": key, "column": column, "old": before, "new": after})
-    return {"rows": rows, "changes": samples}
+    return rows, samples

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
 from ..core.model import PartitionKey
 from ..core.schema import TABLES
+from ..core.transform import newest
 
 _ROWS_A_PART = 5_000
 _fetching = threading.Lock()
@@ -115,15 +116,13 @@ class Spill:
     def head(self, table: str, count: int) -> pa.Table:
         """The newest rows of a table: by year and, within it, by the table's own time or else the key."""
         schema = TABLES[table].arrow
-        times = [name for name in ("changed_at", "date_utc") if name in schema.names]
         found = [schema.empty_table()]
         for key in sorted((k for k in self.checksums if k[0] == table), reverse=True):
             missing = count - sum(part.num_rows for part in found)
             if missing <= 0:
                 break
             rows = pa.concat_tables([schema.empty_table(), *self.partition(key)])
-            order = [(name, "descending") for name in times[:1] or TABLES[table].key]
-            found.append(rows.take(pc.sort_indices(rows, order)[:missing]))
+            found.append(newest(TABLES[table], rows, missing))
         return pa.concat_tables(found)
 
 

@@ -52,9 +52,9 @@ def filled(program: Program, api: SampleApi, tmp_path: Path) -> Program:
     program.run()
     records = json.loads(api.body("v5/launches"))
     for day in ("2023-01-05", "2023-02-06"):
-        for record in records[190:195]:
+        for record in records[33:38]:
             record["date_utc"] = f"{day}T01:02:03.000Z"
-        records[190]["date_precision"] = {"2023-01-05": "day", "2023-02-06": "month"}[day]
+        records[33]["date_precision"] = {"2023-01-05": "day", "2023-02-06": "month"}[day]
         api.set("launches", records)
         program.run()
     for key in program.keys(f"{PREFIX}/launch"):

@@ -1,5 +1,6 @@
 """What is written down is what the code does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from app import __version__, errors
 from app.cli import Request, cli, parse
 from app.contract import contract
+from app.schemas import schemas
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +18,12 @@ ROOT = Path(__file__).parents[2]
 def test_the_data_contract_is_the_schema() -> None:
     """`python -m app.contract > docs/data-contract.md` mends it."""
     assert (ROOT / "docs/data-contract.md").read_text() == contract()
+
+
+def test_the_schemas_are_those_of_what_commands_print() -> None:
+    """`python -m app.schemas docs/schemas` mends them."""
+    found = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/schemas").iterdir()}
+    assert found == schemas()
 
 
 def test_every_setting_is_in_the_readme_and_none_else() -> None:
