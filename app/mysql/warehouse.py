@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pymysql
 
-from ..core.checksum.digest import Checksum
+from ..core.checksum.digest import Checksum, have_hashes
 from ..core.identifiers import quoted
 from ..core.model import PartitionKey, Run
 from ..core.runs import LastRun, Merged, Prepared, RunSummary
 from ..core.schema import SNAPSHOT, TABLES, Table
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
-from . import ddl, requirements, sql
+from . import ddl, requirements, sql, views
 from .query import naive, query_if_there, text_of
 from .rows import as_stored, checksums, found_tables
 from .runs import RunsTable
@@ -79,11 +79,15 @@ class MysqlWarehouse:
     # --- tables ---------------------------------------------------------------------------------------------------
 
     def pending_ddl(self) -> list[str]:
-        """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
+        """The DDL that the tables need and `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._migration().ddl
 
+    def pending_descriptions(self) -> list[str]:
+        """The DDL of comments and views that `prepare` would run beside it. Raises WarehouseError."""
+        return [*self._migration().comments, *views.pending(self._session)]
+
     def prepare(self, run: Run) -> Prepared:
-        """Write the run's row, make and widen tables.
+        """Write the run's row, make and widen tables, and make the views over them.
 
         The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. Raises
         WarehouseError.
@@ -98,7 +102,11 @@ class MysqlWarehouse:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
         requirements.check(self._session)
-        return Prepared(number, last_run, migration.ddl, migration.unknown, requirements.clock_skew_s(self._session))
+        for statement in migration.comments:
+            self._session.execute(statement)
+        missing = views.make(self._session)
+        skew_s = requirements.clock_skew_s(self._session)
+        return Prepared(number, last_run, migration.ddl, migration.unknown, skew_s, missing)
 
     @checked
     def _migration(self) -> ddl.Migration:
@@ -128,6 +136,10 @@ class MysqlWarehouse:
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         return self._runs.numbers()
+
+    def sources(self) -> dict[str, str]:
+        """The sources of all runs, by id."""
+        return self._runs.sources()
 
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
@@ -205,8 +217,8 @@ class MysqlWarehouse:
                 some = wanted[start : start + _IDS_A_QUERY]
                 rows += self._query_if_there(sql.select_rows(table, len(some)), some)
             found[table.name], stored = as_stored(table, rows)
-            same = pc.equal(found[table.name]["row_hash"], stored)
-            altered.update(found[table.name].filter(pc.invert(same))["launch_id"].to_pylist())
+            sound = have_hashes(table, found[table.name], stored)
+            altered.update(found[table.name].filter(pc.invert(sound))["launch_id"].to_pylist())
         return {
             name: rows.filter(pc.invert(pc.is_in(rows["launch_id"], pa.array(sorted(altered), pa.string()))))
             for name, rows in found.items()

@@ -159,6 +159,7 @@ def derive(
             candidate.spill.add(LAUNCH_CHANGES.name, news)
             counts["changes"] = news.num_rows
         candidate.spill.close()
+        candidate.spill.complete()
     lost = [f"{name} {year}" for name, year in sorted(published.lost)]
     telemetry.warn_if(
         lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"

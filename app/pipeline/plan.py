@@ -55,7 +55,7 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     with adapters.telemetry.stage("compare"):
         summary.plan = {
             "refused": refused,
-            "ddl": summary.ddl,
+            "ddl": [*summary.ddl, *warehouse.pending_descriptions()],
             "repair": summary.repaired,
             **_differences(adapters, candidate, current, published),
             "load": [f"{table} {year}" for table, year in sorted(plan.load)],

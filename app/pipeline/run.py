@@ -88,6 +88,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
 def _note(prepared: Prepared, summary: RunSummary, telemetry: Telemetry) -> None:
     summary.ddl = prepared.ddl
     telemetry.warn_if(prepared.unknown_columns, "columns that the schema does not know are left alone")
+    telemetry.warn_if(prepared.missing_views, "views were not made, and the tables are published without them")
     skew_s = prepared.clock_skew_s
     if abs(skew_s) > MOST_SKEW_S:
         side = "ahead of" if skew_s > 0 else "behind"

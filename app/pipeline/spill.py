@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
 from ..core.model import PartitionKey
-from ..core.schema import TABLES
+from ..core.schema import LAUNCHES, TABLES
 
 _ROWS_A_PART = 5_000
 _fetching = threading.Lock()
@@ -53,6 +53,16 @@ class Spill:
         self.checksums[key] = self.carried[key] = checksum
         self._carried_rows[key] = read
 
+    def complete(self, besides: Iterable[PartitionKey] = ()) -> None:
+        """Give each table that has no rows an empty partition, so that it has a file; `besides` are partitions kept elsewhere.
+
+        Its year is that of the first launch: whatever comes later, it stays the same.
+        """
+        there = {table for table, _ in (*self.checksums, *besides)}
+        years = [year for table, year in self.checksums if table == LAUNCHES.name]
+        for table in TABLES.keys() - there if years else ():
+            self.checksums[table, min(years)] = EMPTY
+
     def absorb(self, other: "Spill") -> None:
         """Add all rows of a closed spill, which stay in its files."""
         for key, checksum in other.checksums.items():
@@ -78,7 +88,9 @@ class Spill:
         self._fetch_carried(key)
         order = [(name, "ascending") for name in TABLES[key[0]].key]
         for first, end in self._ranges(key):
-            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(key)]).combine_chunks()
+            batches = [_within(batch, first, end) for batch in self._read(key)]
+            rows = pa.Table.from_batches(batches, TABLES[key[0]].arrow).combine_chunks()
+            del batches
             part = rows.take(pc.sort_indices(rows, order))
             del rows  # whoever takes the part may keep it for long
             yield part

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.checksum.digest import Checksum
+from ..core.checksum.digest import EMPTY, Checksum
 from ..core.diff import changed_columns, difference
 from ..core.model import Manifest, PartitionKey, Run
 from ..core.reconcile import CurrentState, checksum_named, departures, is_mysql_ahead
@@ -112,7 +112,7 @@ def _rows_that_differ(
 ) -> Iterator[dict[str, Any]]:
     """Where rows in a store differ from those that were published, as far as both can be read."""
     file, named = current.files[key], checksum_named(current.files, key)
-    if current.in_mysql.get(key) == named and in_s3.get(key) == named:
+    if current.in_mysql.get(key, EMPTY) == named and in_s3.get(key) == named:
         return
     rows = published.rows(file)
     if rows is None:

@@ -165,7 +165,7 @@ def test_a_lost_manifest_and_a_lost_database_are_rebuilt(program: Program) -> No
 def test_plan_writes_nothing_anywhere(program: Program) -> None:
     result = program("plan", "--json").result
     assert result["rows"]["launches"] == 205
-    assert len(result["plan"]["put"]) == len(result["plan"]["load"]) == 56
+    assert (len(result["plan"]["load"]), len(result["plan"]["put"])) == (56, 57)  # a table without rows has a file all the same
     assert program.versions() == set()
     assert program.login.query("SHOW TABLES") == ()
     lines = program("plan").lines
