@@ -20,6 +20,10 @@ DOC = "doc"
 """The name of a meaning in a file's metadata."""
 
 
+PROJECTED_YEARS = range(1950, 2101)
+"""Launch years that Athena's tables by path cover: each of them is looked for in a query of all years."""
+
+
 @dataclass(frozen=True)
 class Storage:
     """How one kind of value is held: its Arrow type, its MySQL type, and the most characters it may have."""
@@ -263,6 +267,7 @@ LAUNCH_CREW = Table(
     ),
 )
 
+_OF_A_CHANGE = "The column; launch_id for a launch that came (old_value is null) or went (new_value is null)"
 LAUNCH_CHANGES = Table(
     "launch_changes",
     ("launch_id", "run_id", "column_name"),
@@ -277,13 +282,7 @@ LAUNCH_CHANGES = Table(
             "The API whose launch it is; null for a change found before schema version 2 by a run not known",
             since=2,
         ),
-        Column(
-            "column_name",
-            _K,
-            "The column; launch_id for a launch that came (old_value is null) or went (new_value is null)",
-            required=True,
-            former_name="column",
-        ),
+        Column("column_name", _K, _OF_A_CHANGE, required=True, former_name="column"),
         Column("old_value", _P, "The value before, as text; flags are 0 and 1", former_name="old"),
         Column("new_value", _P, "The value after, as text", former_name="new"),
         Column("launch_year", _I, "Year of the launch's date_utc after the change; the partition", required=True),

@@ -5,14 +5,21 @@ No value depends on them: where they can't be made, a run says so and goes on.
 
 import hashlib
 
+from pymysql.constants import ER
+
 from ..core.identifiers import quoted
 from ..core.views import MYSQL, VIEWS, View
 from ..errors import WarehouseError
-from .query import text_of
+from .query import error_code, text_of
 from .session import Session, checked
 from .sql import RUNS_MEANING, RUNS_TABLE, comment
 
 _DIGEST_HEX = 12
+_DONE_WITHOUT = {
+    *(ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR),  # a user of an older init-db
+    *(ER.TABLE_EXISTS_ERROR, ER.WRONG_OBJECT),  # somebody else's table has the name
+    ER.LOCK_WAIT_TIMEOUT,  # a long query reads the view that would be replaced
+}
 
 
 def select(view: View) -> str:
@@ -47,7 +54,7 @@ def pending(session: Session) -> list[str]:
 
 
 def make(session: Session) -> list[str]:
-    """Make the views that are missing or old; why some could not be made. Raises WarehouseError when the session ends."""
+    """Make the views that are missing or old; why some could not be made. Raises WarehouseError for other reasons."""
     failed: list[str] = []
     for statement in pending(session):
         if failed and not statement.startswith("CREATE"):
@@ -55,7 +62,7 @@ def make(session: Session) -> list[str]:
         try:
             session.execute(statement)
         except WarehouseError as error:
-            if not session.is_open:
+            if error_code(error) not in _DONE_WITHOUT:
                 raise
             failed.append(error.message)
     return failed

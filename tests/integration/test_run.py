@@ -162,6 +162,15 @@ def test_a_lost_manifest_and_a_lost_database_are_rebuilt(program: Program) -> No
     program.assert_equal(205)
 
 
+def test_years_that_athena_does_not_look_for_are_warned_of_each_time(program: Program, api: SampleApi) -> None:
+    api.set("launches", [{"id": f"in-{year}", "date_utc": f"{year}-06-01T00:00:00Z"} for year in (1949, 1950, 2100, 2101)])
+    for state in ("published", "unchanged"):
+        result = program.run()
+        assert result["state"] == state
+        (said,) = [warning for warning in result["warnings"] if "outside 1950 to 2100" in warning]
+        assert said.endswith("1949, 2101")
+
+
 def test_plan_writes_nothing_anywhere(program: Program) -> None:
     result = program("plan", "--json").result
     assert result["rows"]["launches"] == 205
