@@ -12,7 +12,8 @@ RUN python -m venv --without-pip /venv \
  && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name logs ! -name 'sso*' ! -name sts -exec rm -rf {} + \
  && find . -type d -name tests -prune -exec rm -rf {} +
 COPY app /srv/app
-RUN python -m compileall -q /srv/app
+RUN python -m compileall -q /srv/app \
+ && printf '#!/bin/sh\nexec python -m app "$@"\n' >/venv/bin/spacex-pipeline && chmod 755 /venv/bin/spacex-pipeline
 
 # The certificate authorities of RDS, from Amazon or from where RDS_CA_BUNDLE says: https://… or file:///context/NAME.pem, a file
 # beside this one. Only a release can't do without.

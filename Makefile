@@ -1,31 +1,37 @@
 PYTHON ?= python3
 VENV   := .venv/bin/python
 READY  := .venv/up-to-date
+RUNS   := .venv/can-run
 TOOLS  := build/tools
 PYTEST := $(VENV) -m pytest --numprocesses auto --dist worksteal
 INFRA  := build/infra
 BENCH  := build/bench
 PREFECT := build/prefect
 AIRFLOW := build/airflow
+PACKAGE := build/package
+BARE := build/bare
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: soak bench audit clean test-integrations
+.PHONY: soak bench audit clean test-integrations package
 .SUFFIXES:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^#=/ {print substr($$0, 4)}' Makefile
 
-setup: $(READY) ## Make .venv with the package and its tools; costs nothing when up to date
+setup: $(READY) ## Make .venv with the package and its tools
 $(READY): requirements-dev.txt pyproject.toml tests/local/make-venv
-	@PYTHON="$(PYTHON)" tests/local/make-venv
+	@PYTHON="$(PYTHON)" tests/local/make-venv dev
 
-run-local: $(READY) ## Run the pipeline on this machine (LIVE=1: on the public API; LAUNCHES=n; ENGINE=docker|native; ARGS=…)
+$(RUNS): requirements-local.txt pyproject.toml tests/local/make-venv
+	@PYTHON="$(PYTHON)" tests/local/make-venv local
+
+run-local: $(RUNS) ## A run on this machine (SOURCE=launch_library, LIVE=1)
 	@$(VENV) -m tests.local run $(ARGS)
 
-down: $(READY) ## Stop what run-local started, and remove its data
+down: $(RUNS) ## Stop what run-local started, and remove its data
 	@$(VENV) -m tests.local down
 
-test: lint ## Everything: lint, then all tests; starts or installs the services they need (ARGS=…)
+test: lint ## Lint and all tests that need this machine alone
 	@$(PYTEST) $(ARGS)
 
 lint: $(READY) ## ruff and mypy
@@ -37,59 +43,66 @@ format: $(READY) ## Format, and repair what ruff can
 	@$(VENV) -m ruff format --quiet
 	@$(VENV) -m ruff check --quiet --fix
 
-test-unit: $(READY) ## Tests that need no service (ARGS=… goes to pytest, as for every test target: ARGS="-k name")
+test-unit: $(READY) ## Tests that need no service (ARGS="-k name")
 	@$(PYTEST) $(FASTER) $(ARGS)
 
-test-integration: $(READY) ## Tests against MySQL and an S3 emulator (TEST_MYSQL_HOST, …: a server that is there)
+test-integration: $(READY) ## Tests against MySQL and an S3 emulator
 	@$(PYTEST) tests/integration $(ARGS)
 
-test-fault: $(READY) ## Faults of every kind at every place (EXAMPLES=20000: a longer run with more hostile data)
+test-fault: $(READY) ## Faults of every kind at every place
 	@$(PYTEST) tests/fault $(ARGS)
 
-soak: $(READY) ## Random runs, disturbed in every way, held to a second statement (ARGS="--seed 7 --runs 200 --minutes 20")
+soak: $(READY) ## Random runs, disturbed (ARGS="--seed 7 --runs 200")
 	@$(VENV) -m tests.soak $(ARGS)
 
-test-e2e: $(READY) ## Tests of the built image in the compose stack (PYTHON_IMAGE, MYSQL_IMAGE, LOCALSTACK_IMAGE: other images)
+test-e2e: $(READY) ## Tests of the built image in the compose stack
 	@tests/e2e/with-stack $(VENV) -m pytest tests/e2e $(ARGS)
 
-test-compose: $(READY) ## Integration and end-to-end tests against the compose stack: MySQL and LocalStack
+test-compose: $(READY) ## Integration and end-to-end tests in the stack
 	@tests/e2e/with-stack sh -c '$(PYTEST) tests/integration "$$@" && $(VENV) -m pytest tests/e2e "$$@"' sh $(ARGS)
 
-image: ## Build the image spacex-pipeline, with the certificate authorities of RDS or without
+image: ## Build the image spacex-pipeline
 	@REVISION=$$(git rev-parse --short=12 HEAD) docker compose --file docker-compose.test.yml build app
 
-test-infra: $(READY) $(INFRA)/up-to-date ## Terraform: forms, refusals, an apply on an emulator (PYTHON_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL)
+test-infra: $(READY) $(INFRA)/up-to-date ## Terraform: forms, refusals, an apply on emulators
 	@command -v terraform >/dev/null || { echo "NOT TESTED: there is no terraform on PATH" >&2; case "$$CI" in ""|0|false) ;; *) false; esac; }
 	@cd tests/infra && ../../$(INFRA)/bin/python -m pytest $(ARGS)
 
-test-integrations: $(READY) $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date ## The program under Prefect and under Airflow, where loopback is the only network
+test-integrations: package $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date ## Under Prefect, under Airflow, and as a wheel
 	@$(VENV) -c "from tests.services.install import find_or_install_server as find; find()"
 	@tests/integrations/on-loopback $(VENV) -m pytest --numprocesses 2 --dist loadgroup tests/integrations $(ARGS)
 
-bench: $(READY) $(BENCH)/up-to-date ## Measure this pipeline beside others into benchmarks/RESULTS.md (TEST_MYSQL_HOST, …; ARGS=--help)
+bench: $(READY) $(BENCH)/up-to-date ## Measure it beside others into benchmarks/RESULTS.md
 	@$(VENV) -m benchmarks $(ARGS)
 
 $(INFRA)/up-to-date: requirements-infra.txt
 $(BENCH)/up-to-date: benchmarks/requirements.txt
 $(PREFECT)/up-to-date: integrations/prefect/requirements.txt
 $(AIRFLOW)/up-to-date: integrations/airflow/requirements.txt
-$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date:
+$(BARE)/up-to-date: requirements.txt
+$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date:
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r $<
 	@touch $@
 
-image-push: ## Build the image for both processors and push it into the account's registry (REPOSITORY: another)
+package: $(READY) ## Build the wheel and the sdist into build/package
+	@rm -rf $(PACKAGE)
+	@$(VENV) -m build --quiet --no-isolation --outdir $(PACKAGE) >/dev/null
+	@ls $(PACKAGE)/*
+
+image-push: ## Build and push the image for both processors
 	@infra/image-push
 
-lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade: with the newest releases)
+lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv
-	@for part in "" -dev; do $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --custom-compile-command "make lock" $(ARGS) $${part:+--group dev} pyproject.toml -o requirements$$part.txt || exit 1; done
+	@for part in "" -dev -local; do case $$part in -local) same="--constraint requirements-dev.txt" ;; *) same= ;; esac; \
+	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $$same \
+	  --custom-compile-command "make lock" $(ARGS) $${part:+--group $${part#-}} pyproject.toml -o requirements$$part.txt || exit 1; done
 	@for part in requirements-infra benchmarks/requirements integrations/prefect/requirements integrations/airflow/requirements; do \
 	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" $(ARGS) $$part.in -o $$part.txt || exit 1; done
 
-audit: $(TOOLS) ## Look for known vulnerabilities in the pinned packages, the image's and the tools
+audit: $(TOOLS) ## Look for known vulnerabilities in pinned packages
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install pip-audit
 	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt
 
@@ -100,3 +113,16 @@ clean: ## Remove everything that was made here, .venv too
 	@if [ -d .local ]; then $(MAKE) --no-print-directory down; fi
 	@rm -rf .venv build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find app benchmarks integrations tests -name __pycache__ -prune -exec rm -rf {} +
+
+#=
+#=       SOURCE=…          run-local: spacex, or launch_library, the living one
+#=       LIVE=1            run-local: the public API, not a sample of it
+#=       LAUNCHES=20       run-local: so many launches of the sample
+#=       ENGINE=native     run-local: processes of this machine; docker: containers
+#=       ARGS=…            more arguments for what is started: run, pytest, soak
+#=       TEST_MYSQL_HOST=… tests, bench: a server that is there (_PORT, _USER, …)
+#=       EXAMPLES=20000    test-fault: more hostile data
+#=       PYTHON_IMAGE=…    image, test-e2e, test-infra: another base image; also
+#=                         MYSQL_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL
+#=       REPOSITORY=…      image-push: another registry than the account's
+#=       PYTHON=…          another interpreter than python3

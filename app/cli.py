@@ -1,13 +1,14 @@
 """The command line: commands and options. What they do is in `commands/`."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from . import __version__
 from .telemetry.output import conclude
@@ -29,9 +30,10 @@ class Request:
     to_prefix: str | None = None
     to_database: str | None = None
     limit: int = 20
-    rows: int = 5
+    rows: int | None = None
     out: Path | None = None
     publish: bool = False
+    env_files: tuple[Path, ...] = ()
 
     @property
     def log_stream(self) -> TextIO:
@@ -53,7 +55,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON res
 
 
 _rows = click.option(
-    "--rows", type=click.IntRange(0), default=5, show_default=True, help="Rows of each table to show, on a terminal."
+    "--rows", type=click.IntRange(0), help="Newest rows of each table to show: 5 on a terminal, none in log lines."
 )
 
 
@@ -83,7 +85,7 @@ def _examples(*lines: str) -> str:
 def cli() -> None:
     """Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 
-    Settings come from the environment; the README has their table.
+    Settings come from the environment, or from a file: --env-file. The README has their table.
     """
 
 
@@ -143,6 +145,8 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
         raise click.UsageError("give either a run id, or --from and --to")
     if (options["to_prefix"] is None) != (options["to_database"] is None):
         raise click.UsageError("--to-prefix and --to-database go together: each alone would leave the other store as it is")
+    if since and until and since > until:
+        raise click.UsageError(f"--from {since:%Y-%m-%d} is after --to {until:%Y-%m-%d}")
     return Request("replay", since=since and since.date(), until=until and until.date(), **options)
 
 
@@ -152,15 +156,21 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
 @click.pass_context
 def runs(context: click.Context, /, **options: Any) -> Request | None:
     """List what the last runs did; `runs show ID` shows one in full, `runs show latest` the newest."""
-    return None if context.invoked_subcommand else Request("runs", **options)
+    if not context.invoked_subcommand:
+        return Request("runs", **options)
+    if context.get_parameter_source("limit") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--limit is for the list: show has one run", context)
+    return None
 
 
 @runs.command(epilog=_examples("runs show latest", "runs show 20261125T101209Z-c7f52c84"))
 @click.argument("run_id")
 @_json
-def show(**options: Any) -> Request:
+@click.pass_context
+def show(context: click.Context, /, *, as_json: bool, **options: Any) -> Request:
     """Show everything that is known of one run."""
-    return Request("runs", **options)
+    assert context.parent
+    return Request("runs", as_json=as_json or context.parent.params["as_json"], **options)
 
 
 @cli.command(epilog=_examples("report --out launches.html", "report --publish"))
@@ -199,15 +209,40 @@ def init_db(**options: Any) -> Request:
     return Request("init-db", **options)
 
 
+def _keep(context: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    context.obj.extend(files)
+
+
+def _commands(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from _commands(below)
+
+
+for _command in _commands(cli):  # before a command or after it
+    click.option(
+        "--env-file",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        callback=_keep,
+        expose_value=False,
+        help="Read settings from a file of NAME=value; variables that are set win.",
+    )(_command)
+
+
 def parse(arguments: list[str]) -> Request | int:
     """The request that the arguments make, or the exit code when help was asked for or they make none."""
+    files: list[Path] = []
     try:
-        result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False)
+        result = cli.main(arguments, prog_name="spacex-pipeline", standalone_mode=False, obj=files)
     except click.ClickException as error:
         return _refused(error)
     except click.Abort:
         return 2
-    return result if isinstance(result, Request) else int(result or 0)
+    if isinstance(result, Request):
+        return replace(result, env_files=tuple(files))
+    conclude("help or version was asked for", sys.stdout)
+    return int(result or 0)
 
 
 def _refused(error: click.ClickException) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.program import QUICK, Program
 from tests.sample_api import SampleApi
+from tests.sample_api.records import FEW, few
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, create_database, drop_database
 from tests.services.aws import without_settings
 
@@ -18,7 +19,7 @@ def pytest_configure() -> None:
     """Clean the environment for every test, and stop the services on SIGTERM as on Ctrl-C."""
     clean = without_settings(os.environ)
     os.environ.clear()
-    os.environ.update(clean)
+    os.environ.update({**clean, **QUICK})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -84,8 +85,8 @@ def recorded_data() -> Path:
 
 @pytest.fixture
 def api() -> Iterator[SampleApi]:
-    """The sample API; what it serves may be changed."""
-    with SampleApi() as api:
+    """The sample API with 40 launches of six years; what it serves may be changed."""
+    with SampleApi(n=FEW, launch=few) as api:
         yield api
 
 

@@ -13,7 +13,7 @@ from ..core.model import Run
 from ..core.reconcile import Limits
 from ..core.runs import RunState, RunSummary
 from ..core.source import Source
-from ..errors import DeadlineExceeded, LakeError, SourceError, WarehouseError
+from ..errors import DeadlineExceeded, LakeError, LockHeld, SourceError, WarehouseError
 from ..lake.layout import RUN_ID_CHANCES, new_run_id
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
@@ -23,6 +23,7 @@ from ..telemetry.interrupts import Interrupts
 from ..telemetry.logs import logger_to
 from ..telemetry.redaction import redacted
 from ..telemetry.stages import Telemetry
+from . import verdict
 
 if TYPE_CHECKING:
     from .terminal import Terminal
@@ -65,8 +66,8 @@ class Invocation:
         if prefix is not None and database is not None:
             settings = settings.elsewhere(prefix, database)
         with self.telemetry.stage("connect"):
-            lake = S3Lake(settings)
-            warehouse = MysqlWarehouse(settings)
+            lake = S3Lake(settings, self.telemetry.warn)
+            warehouse = MysqlWarehouse(settings, self.telemetry.warn)
         with warehouse:
             yield Adapters(self.source, lake, warehouse, self.telemetry)
 
@@ -91,6 +92,8 @@ class Invocation:
         """Report how the command failed; its exit code."""
         message = redacted(message, self.settings.secrets)
         self.summary.error = message
+        if code == LockHeld.exit_code:
+            return self._skipped(message, code)
         if self.summary.state is not RunState.MERGED:
             self.summary.state = RunState.FAILED
         where = f"{self.request.command}, {stage}" if stage else self.request.command
@@ -98,6 +101,15 @@ class Invocation:
             self.view.failed(where, message, code)
         fields = {**self.summary.log_fields(), "stage": stage, "exit_code": code}
         self._end(f"{where} failed: {message}", logging.ERROR, fields)
+        return code
+
+    def _skipped(self, message: str, code: int) -> int:
+        """Report that another run is at work, which is no failure of this one."""
+        self.summary.state = RunState.SKIPPED
+        if self.view:
+            self.view.skipped(self.request.command, message, code)
+        fields = {**self.summary.log_fields(), "exit_code": code}
+        self._end(f"{self.request.command} skipped: {message}", logging.WARNING, fields)
         return code
 
     def succeeded(self) -> int:
@@ -112,9 +124,9 @@ class Invocation:
         self.telemetry.event(outcome, level, **fields)
 
     def show_summary(self) -> None:
-        """On a terminal, the run as a table."""
+        """On a terminal, the verdict on the run."""
         if self.view:
-            self.view.show_summary(self.summary)
+            self.view.show_last(verdict.of_run(self.summary, datetime.now(UTC)))
 
 
 def _terminal(request: Request, secrets: tuple[str, ...]) -> "Terminal":

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..core.runs import RunState
 from ..errors import GateRefused
 from ..pipeline.plan import preview
+from . import verdict
 from .invocation import Invocation
 from .publish import show_frames
 
@@ -24,6 +25,6 @@ def execute(job: Invocation, spool: Path) -> None:
 
 def _show(job: Invocation) -> None:
     if job.view:
-        job.view.show_plan(job.summary)
+        job.view.show_last(verdict.of_plan(job.summary, job.view.cells))
     else:
         job.telemetry.event("plan", **job.summary.plan)

@@ -14,6 +14,7 @@ from ..pipeline.adapters import Adapters
 from ..telemetry.redaction import redacted
 from .invocation import Invocation
 
+_ROWS = 5  # of each table on a terminal
 _SHOW_TIMEOUT_S = 5
 _RECORD_TIMEOUT_S = 4  # for what a failed run still writes into pipeline_runs
 
@@ -51,23 +52,23 @@ def show_published(job: Invocation, head: pipeline.Head) -> None:
 
 
 def show_frames(job: Invocation, head: pipeline.Head) -> None:
-    """The newest rows of each table on a terminal, shape and types of each as a log line elsewhere."""
+    """The newest rows of each table on a terminal; elsewhere shape and types of each as a log line, and rows when asked for."""
+    count = job.request.rows if job.request.rows is not None else _ROWS if job.view else 0
     for name, table in TABLES.items():
-        rows = job.summary.rows.get(name, 0)
-        if not job.view:
-            types = frame_types(table)
-            job.telemetry.event(f"frame {name}", table=name, shape=[rows, len(types)], types=types)
-            continue
-        if not job.request.rows:
-            continue
         try:
-            some = frame(head(name, job.request.rows))
+            some = head(name, count) if count else table.arrow.empty_table()
         except DeadlineExceeded:
             raise
         except PipelineError as error:
             job.telemetry.warn(f"rows of {name} can't be shown: {error}")
             return
-        job.view.show_frame(name, some, rows)
+        total = job.summary.rows.get(name, 0)
+        if not job.view:
+            types = frame_types(table)
+            rows = {"rows": some.to_pylist()} if count else {}
+            job.telemetry.event(f"frame {name}", table=name, shape=[total, len(types)], types=types, **rows)
+        elif count:
+            job.view.show_frame(name, frame(some), total)
 
 
 def _record_failure(job: Invocation, warehouse: MysqlWarehouse, error: BaseException) -> None:

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from ..core.model import Manifest
+from ..core.runs import ReplayedRun
 from ..errors import LakeError
 from ..lake.layout import day as day_of
 from ..lake.store import S3Lake
@@ -18,9 +20,9 @@ from .runs import named
 
 def execute(job: Invocation, spool: Path) -> None:
     """Replay each run in turn, oldest first; the first that fails ends it. Raises PipelineError."""
-    replayed: list[dict[str, object]] = []
+    replayed: list[ReplayedRun] = []
     head: Head | None = None
-    archive = S3Lake(job.settings)
+    archive = S3Lake(job.settings, job.telemetry.warn)
     with job.adapters(prefix=job.request.to_prefix, database=job.request.to_database) as adapters:
         elsewhere = adapters.lake.place != archive.place
         for manifest in _to_replay(job, archive):
@@ -29,7 +31,7 @@ def execute(job: Invocation, spool: Path) -> None:
             job.summary.replayed = replayed
             source = ArchivedSource(job.source, archive, manifest.endpoints, copied=elsewhere)
             head = publish(job, dataclasses.replace(adapters, source=source), spool)
-            replayed.append({"replayed_run_id": manifest.run_id, **job.summary.log_fields()})
+            replayed.append(cast("ReplayedRun", {"replayed_run_id": manifest.run_id, **job.summary.log_fields()}))
         assert head  # there was something to replay
         show_published(job, head)
 
@@ -39,7 +41,7 @@ def _to_replay(job: Invocation, archive: S3Lake) -> Iterator[Manifest]:
     request, source = job.request, job.source.name
     if request.run_id:
         with MysqlWarehouse(job.settings) as home:
-            yield archived_run(archive, home, source, str(named(home, request.run_id)))
+            yield archived_run(archive, home, source, str(named(home, request.run_id, received=True)))
         return
     found = 0
     for run_id in _ids_in_order(job, archive):

@@ -19,7 +19,7 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
     with job.adapters() as adapters:
         lake = adapters.lake
         with job.telemetry.stage("read"):
-            current = look(adapters, lake.latest(), adapters.warehouse.last_run()).complete(adapters)
+            current = look(adapters, adapters.warehouse.last_run()).complete(adapters)
             manifest, published = current.manifest, Published(adapters, current)
             if manifest is None:
                 raise LakeError(current.fault or "nothing is published yet", hint="run the pipeline first")

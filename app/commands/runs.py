@@ -7,6 +7,8 @@ from ..errors import SettingsError
 from ..mysql.warehouse import MysqlWarehouse
 from .invocation import Invocation
 
+_SEARCHED = 1000  # newest runs, most of which may have found nothing new
+
 
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
     """List runs, or show one. Raises PipelineError."""
@@ -27,12 +29,16 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
             job.telemetry.event(f"run {one['run_id']} {one['state']}", run=one)
 
 
-def named(warehouse: MysqlWarehouse, run_id: str | None) -> str | None:
-    """The id that is meant: `latest` is the newest run that `runs` lists. Raises SettingsError when it can't be one."""
+def named(warehouse: MysqlWarehouse, run_id: str | None, *, received: bool = False) -> str | None:
+    """The id that is meant: `latest` is the newest run that `runs` lists; `received`: the newest that was sent something new.
+
+    Raises SettingsError when it can't be one.
+    """
     if run_id is not None and not run_id.isascii():  # the server would refuse to compare it
         raise SettingsError(f"{run_id} is not the id of a run", hint="see: runs")
     if run_id != "latest":
         return run_id
-    for run in warehouse.runs(1):
-        return str(run["run_id"])
-    raise SettingsError("there is no run yet", hint="run the pipeline")
+    for run in warehouse.runs(_SEARCHED if received else 1):
+        if not received or (run["command"] != "verify" and run["state"] is not RunState.UNCHANGED):
+            return str(run["run_id"])
+    raise SettingsError("there is no such run yet", hint="run the pipeline")

@@ -3,38 +3,32 @@
 Nothing here uses rich's markup: text from outside would be taken for it. Every text passes `_plain` on its way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from ..core.health import Check
-from ..core.runs import RunState, RunSummary
-from ..core.schema import TABLES
 from ..telemetry.output import ESCAPED
 from ..telemetry.redaction import redacted
 from ..telemetry.text import printable
+from .verdict import Line, color
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_INNER = {"put", "prove", "commit"}  # stages within merge
 _CELL_CHARS = 32
-_NEXT = {
-    RunState.PUBLISHED: "report shows the data; verify reads everything back, the raw archive too",
-    RunState.UNCHANGED: "nothing to do until the source changes; verify reads everything back",
-}
+_LEAST_CELL_CHARS = 12  # of a value that shares a line, however narrow the terminal is
 _INDENT = "    "
 _RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _EDGES = 3  # between two cells of a table with lines
-_NAMED = 8
-_CHANGES = 20
 _SHOWN_COLUMNS = {
     "launches": ["name", "date_utc", "date_precision", "status", "rocket_name", "launchpad_name", "payload_count"],
     "launch_cores": [
@@ -89,35 +83,32 @@ class Terminal:
 
     def failed(self, where: str, message: str, code: int) -> None:
         """The last line of a command that failed."""
-        self.close()
-        self._say(("failed", "bold red"), f" in {where}: {message} ", (f"(exit {code})", "dim"))
+        self.show_last([(("failed", "bold red"), f" in {where}: {message} ", (f"(exit {code})", "dim"))])
 
-    def show_summary(self, report: RunSummary) -> None:
-        """The verdict on a run: what changed by table, what was proven and when, what to do next."""
+    def skipped(self, command: str, message: str, code: int) -> None:
+        """The last line of a command that gave way to another run."""
+        self.show_last([(("skipped", "bold yellow"), f" {command}: {message} ", (f"(exit {code})", "dim"))])
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Lines above the progress, as long as there is some."""
+        for line in lines:
+            self._say(*line)
+
+    def show_last(self, lines: Iterable[Line]) -> None:
+        """Lines that stay when everything is done."""
         self.close()
-        seconds = sum(report.stage_seconds.get(stage, 0) for stage in report.stage_seconds if stage not in _INNER)
-        self._say()
-        self._say(
-            (report.state, f"bold {_color(report.state)}"), f"  run {report.run_id}  source {report.source}  {seconds:.1f} s"
-        )
-        table = _table("table", "rows", "inserted", "updated", "deleted", numbers_from=1)
-        for name in TABLES:
-            merged = report.merged.get(name)
-            actions = [merged.inserted, merged.updated, merged.deleted] if merged else [0, 0, 0]
-            table.add_row(name, *(f"{n:,}" for n in (report.rows.get(name, 0), *actions)))
-        self._console.print(table)
-        facts = [
-            f"{report.files_written} files written, {report.files_deleted} deleted",
-            f"{report.rejected} launches rejected",
-        ]
-        if report.retained:
-            facts.append(f"{report.retained} kept with their last good rows")
-        if report.stores_equal is not None:
-            proven = f"stores are equal, proven {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            facts.append(proven if report.stores_equal else "STORES DISAGREE")
-        self._say("; ".join(facts))
-        if report.state in _NEXT:
-            self._say((f"next: {_NEXT[report.state]}", "dim"))
+        self.show(lines)
+
+    def cells(self, values: Sequence[object], taken: int) -> list[str]:
+        """Values that share a line with so much other text; long ones from a little before the place where they differ."""
+        most = max(_LEAST_CELL_CHARS, (self._console.width - taken) // len(values))
+        texts = ["null" if value is None else self._plain(str(value)).removesuffix("+00:00") for value in values]
+        if max(map(len, texts)) <= most:
+            return texts
+        alike = sum(1 for _ in takewhile(lambda characters: len(set(characters)) == 1, zip(*texts, strict=False)))
+        start = max(0, alike - most // 3)
+        before = self._plain("…") if start else ""
+        return [self._clipped(before + text[start:], most) for text in texts]
 
     def show_checks(self, checks: Iterable[Check]) -> None:
         """What the doctor found, one line each, the repair below what failed."""
@@ -132,14 +123,18 @@ class Terminal:
         """The last runs, newest first, a line each within 80 columns; below it the reason of one that failed."""
         self.close()
         now = datetime.now(UTC)
+        listed = list(runs)
+        if not listed:
+            self._say("there is no run yet; next: run")
+            return
         self._say((_RUN_LINE.format("run", "command", "result", "seconds", "written", "age"), "bold"))
-        for run in runs:
+        for run in listed:
             seconds = f"{(run['finished_at'] - run['started_at']).total_seconds():.1f}" if run["finished_at"] else ""
             counts = [n or 0 for rows in run["rows_by_table"].values() for action, n in rows.items() if action != "total"]
             state = run["state"]
             age = _age((now - run["started_at"]).total_seconds())
             cells = (run["run_id"], run.get("command") or "", state, seconds, f"{sum(counts):,}", age)
-            self._say((_RUN_LINE.format(*cells), _color(state)))
+            self._say((_RUN_LINE.format(*cells), color(state)))
             if run["error"]:
                 reason = self._plain(run["error"])
                 room = max(self._console.width - len(_INDENT), _CELL_CHARS)
@@ -155,45 +150,15 @@ class Terminal:
                         self._say((table, "bold"), " " + ", ".join(f"{n} {action}" for action, n in counts.items()))
                 elif name == "stage_seconds":
                     self._say(("stages", "bold"), " " + ", ".join(f"{stage} {s:.3f} s" for stage, s in value.items()))
-                else:
+                elif value is not None:
                     self._say((name, "bold"), f" {value}")
-
-    def show_plan(self, report: RunSummary) -> None:
-        """What a run would do: the details first, the verdict last."""
-        self.close()
-        plan = report.plan
-        self._say()
-        for change in plan["changes"][:_CHANGES]:
-            key = " ".join(map(str, change["key"]))
-            values = f": {self._cell(change['old'], 'null')} → {self._cell(change['new'], 'null')}"
-            self._say(f"{change['table']} {key} ", (change["column"], "bold"), values)
-        if len(plan["changes"]) > _CHANGES:
-            self._say("more changes: plan --json")
-        for reject in plan["quarantine"][:_NAMED]:
-            where = f"{reject['endpoint']}[{reject['index']}] {reject['id'] or ''}"
-            self._say(f"quarantine {where}: {reject['path']}: {reject['reason']}")
-        for statement in report.ddl:
-            self._say(f"DDL: {statement.split(' (')[0]} …")
-        for action, where in (("load", "MySQL"), ("put", "S3"), ("delete", "S3")):
-            names = plan[action]
-            shown = ", ".join(names[:_NAMED]) + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-            self._say(f"{action} {len(names)} partitions in {where}{': ' if names else ''}{shown}")
-        self._say()
-        title = ("would be refused", "bold red") if plan["refused"] else ("planned", "bold green")
-        self._say(title, f"  source {report.source}; nothing was written")
-        table = _table("table", "rows", "add", "change", "remove", numbers_from=1)
-        for name, counts in plan["rows"].items():
-            numbers = (report.rows.get(name, 0), counts["add"], counts["change"], counts["remove"])
-            table.add_row(self._text(name), *(f"{n:,}" for n in numbers))
-        self._console.print(table)
-        self._say(f"{report.rejected} launches would be rejected, {report.retained} kept with their last good rows")
-        for reason in plan["refused"]:
-            self._say(("gate", "red"), f" {reason}")
-        if not plan["refused"]:
-            self._say(("next: run", "dim"))
 
     def show_frame(self, name: str, frame: "pd.DataFrame", rows: int) -> None:
         """Some rows of a table, the columns that tell most, as many of them as fit the width."""
+        self._say()
+        self._say((f"{name}: {rows:,} rows, {frame.shape[1]} columns", "italic"))
+        if frame.empty:
+            return
         some = frame[_SHOWN_COLUMNS[name]]
         cells = [
             [self._cell(value) for value in row] for row in some.astype(object).where(some.notna(), "").itertuples(index=False)
@@ -202,8 +167,6 @@ class Terminal:
         fitting = 1
         while fitting < len(widths) and sum(widths[: fitting + 1]) + _EDGES * (fitting + 1) + 1 <= self._console.width:
             fitting += 1
-        self._say()
-        self._say((f"{name}: {rows:,} rows, {frame.shape[1]} columns", "italic"))
         table = Table(*_SHOWN_COLUMNS[name][:fitting])
         for row in cells:
             table.add_row(*map(Text, row[:fitting]))
@@ -222,10 +185,12 @@ class Terminal:
     def _text(self, *parts: str | tuple[str, str]) -> Text:
         return Text.assemble(*(self._plain(part) if isinstance(part, str) else (self._plain(part[0]), part[1]) for part in parts))
 
-    def _cell(self, value: object, missing: str = "") -> str:
+    def _cell(self, value: object) -> str:
         """A value in a cell."""
-        text = missing if value is None else self._plain(str(value)).removesuffix("+00:00")
-        return text if len(text) <= _CELL_CHARS else text[: _CELL_CHARS - 1] + self._plain("…")
+        return self._clipped("" if value is None else self._plain(str(value)).removesuffix("+00:00"))
+
+    def _clipped(self, text: str, most: int = _CELL_CHARS) -> str:
+        return text if len(text) <= most else text[: most - 1] + self._plain("…")
 
     def _plain(self, text: str) -> str:
         """The text without secrets, and without anything that a terminal would obey or can't show."""
@@ -235,21 +200,9 @@ class Terminal:
         return text.replace("→", "->").replace("…", "...").encode(self._encoding, ESCAPED).decode(self._encoding)
 
 
-def _table(*headers: str, numbers_from: int) -> Table:
-    """A table without lines, numbers to the right."""
-    columns = [Column(header, justify="left" if at < numbers_from else "right") for at, header in enumerate(headers)]
-    return Table(*columns, box=None, padding=(0, 2, 0, 0))
-
-
 def _age(seconds: float) -> str:
     """How long ago, in the largest unit that fits; of a clock that is ahead, now."""
     for unit_s, name in _AGES:
         if seconds >= unit_s:
             return f"{seconds // unit_s:.0f} {name}"
     return "now"
-
-
-def _color(state: RunState) -> str:
-    if state.is_good:
-        return "green"
-    return "red" if state is RunState.FAILED else "yellow"

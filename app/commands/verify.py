@@ -1,6 +1,7 @@
 """`verify`: prove what is published by its values; with `--heal` repair what differs."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 from ..core.model import Manifest
@@ -10,6 +11,7 @@ from ..pipeline.adapters import Adapters
 from ..pipeline.replay import ArchivedSource
 from ..pipeline.restore import restore
 from ..pipeline.verify import Verification, verify
+from . import verdict
 from .invocation import Invocation
 from .publish import publish, recorded
 
@@ -22,6 +24,7 @@ def execute(job: Invocation, spool: Path) -> None:
     with job.adapters() as adapters:
         with recorded(job, adapters):
             verified = verify(job.run, adapters, job.summary)
+        _show_differences(job)
         if verified.found and job.request.heal:
             job.telemetry.warn_if(verified.found, "not as published")
             verified = _heal(job, adapters, verified, spool)
@@ -31,6 +34,18 @@ def execute(job: Invocation, spool: Path) -> None:
         raise StoresDisagree(f"not as published: {some(verified.found, _NAMED)}", hint=hint)
     job.summary.state = state
     job.show_summary()
+
+
+def _show_differences(job: Invocation) -> None:
+    """The first of them, each as a line; `--json` has all."""
+    found = job.summary.differences
+    if job.view:
+        job.view.show(verdict.of_differences(found, job.view.cells))
+        return
+    for one in found[: verdict.SHOWN_DIFFERENCES]:
+        job.telemetry.event("not as published", logging.WARNING, **one)
+    if len(found) > verdict.SHOWN_DIFFERENCES:
+        job.telemetry.event(f"{len(found) - verdict.SHOWN_DIFFERENCES} more differences: verify --json", logging.WARNING)
 
 
 def _heal(job: Invocation, adapters: Adapters, verified: Verification, spool: Path) -> Verification:

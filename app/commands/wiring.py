@@ -50,7 +50,7 @@ def execute(request: Request) -> int:
     """Execute the command; its exit code."""
     gc.set_threshold(_GC_THRESHOLD)
     try:
-        settings = load_settings()
+        settings = load_settings(request.env_files, for_init_db=request.command == "init-db")
     except SettingsError as error:
         message = f"settings: {printable(str(error))}"
         print(message, file=sys.stderr)  # noqa: T201  # there is no logger yet

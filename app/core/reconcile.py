@@ -253,4 +253,7 @@ def differences(
 
 
 def _shown(checksum: Checksum | None) -> str:
-    return f"{checksum.rows} rows {checksum.digest[:8]}" if checksum and checksum != EMPTY else "nothing"
+    if checksum in (None, EMPTY):
+        return "nothing"
+    is_digest = len(checksum.digest) == len(EMPTY.digest)  # else it says itself what is wrong
+    return f"{checksum.rows} rows {checksum.digest[:8] if is_digest else checksum.digest}"

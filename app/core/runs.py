@@ -6,6 +6,10 @@ from datetime import datetime
 from enum import StrEnum, auto
 from typing import Any
 
+from typing_extensions import TypedDict
+
+from .results import Planned, RowDifference
+
 
 class RunState(StrEnum):
     """How far a run is, or how a command ended. The first five are those of `pipeline_runs`."""
@@ -22,11 +26,12 @@ class RunState(StrEnum):
     REPORTED = auto()
     HEALTHY = auto()
     READY = auto()
+    SKIPPED = auto()
 
     @property
     def is_good(self) -> bool:
         """Whether the command did what it was asked for."""
-        return self not in (RunState.RUNNING, RunState.MERGED, RunState.FAILED)
+        return self not in (RunState.RUNNING, RunState.MERGED, RunState.FAILED, RunState.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,24 @@ class Merged:
     deleted: int
 
 
+class ReplayedRun(TypedDict):
+    """One of the runs that a replay repeated; `warnings` and `repaired` are counts."""
+
+    replayed_run_id: str
+    state: RunState
+    source: str
+    rows: dict[str, int]
+    merged: dict[str, Merged]
+    files_written: int
+    files_deleted: int
+    rejected: int
+    retained: int
+    repaired: int
+    stores_equal: bool | None
+    warnings: int
+    stage_seconds: dict[str, float]
+
+
 @dataclass
 class RunSummary:
     """What a run did, on success and on failure alike."""
@@ -89,10 +112,10 @@ class RunSummary:
     newest_launch_utc: datetime | None = None
     warnings: list[str] = field(default_factory=list)
     ddl: list[str] = field(default_factory=list)
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: Planned = field(default_factory=Planned)
     repaired: list[str] = field(default_factory=list)
-    differences: list[dict[str, Any]] = field(default_factory=list)
-    replayed: list[dict[str, Any]] = field(default_factory=list)
+    differences: list[RowDifference] = field(default_factory=list)
+    replayed: list[ReplayedRun] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
     def log_fields(self) -> dict[str, object]:
@@ -111,6 +134,25 @@ class RunSummary:
             "warnings": len(self.warnings),
             "stage_seconds": {name: round(s, 3) for name, s in self.stage_seconds.items()},
         }
+
+
+class RecordedRun(TypedDict):
+    """A row of `pipeline_runs`."""
+
+    run_id: str
+    source: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    state: RunState
+    rows_by_table: dict[str, Any]
+    rejected: int | None
+    stage_seconds: dict[str, Any]
+    app_version: str | None
+    schema_version: int | None
+    transform_version: int | None
+    error: str | None
+    number: int | None
+    command: str | None
 
 
 @dataclass(frozen=True)

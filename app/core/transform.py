@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .checksum.digest import hashed, row_hashes
 from .model import Rows
@@ -32,6 +33,14 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
         name = next((n for n in (column.name, column.former_name) if n in rows.column_names), None)
         facts[column.name] = rows[name].cast(kind) if name else pa.nulls(len(rows), kind)
     return pa.table({**facts, "row_hash": row_hashes(table, pa.table(facts))}, schema=table.arrow)
+
+
+def newest(table: Table, rows: pa.Table, count: int) -> pa.Table:
+    """The newest rows: by the table's own time, or where it has none by its key, whose last are mostly the newest."""
+    times = [name for name in ("changed_at", "date_utc") if name in rows.column_names]
+    order = [(name, "descending") for name in times or table.key]
+    order += [(name, "ascending") for name in table.key if times]
+    return rows.take(pc.sort_indices(rows, order)[:count])
 
 
 def frame_types(table: Table) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The bucket behind the lake: calls, what their errors say, bounded reads, lists and conditional PUTs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +57,13 @@ class Listed:
 
 
 class Bucket:
-    """One bucket under one prefix; may be used from several threads."""
+    """One bucket under one prefix; may be used from several threads.
 
-    def __init__(self, settings: Settings) -> None:
+    `warn` receives a line for a call that took several attempts.
+    """
+
+    def __init__(self, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._warn = warn
         self._name = settings.s3_bucket
         self._prefix = settings.s3_prefix
         self._region: str | None = None  # that the bucket is in, where an answer names it
@@ -167,7 +171,10 @@ class Bucket:
             retry=retry_if_exception_type(_TryAgain), stop=stop_after_attempt(CONDITIONAL_ATTEMPTS), wait=waits, reraise=True
         )
         with waiting_for(LakeError):
-            return attempts(self._put_if, key, body, over, marks)
+            put = attempts(self._put_if, key, body, over, marks)
+        if (tried := attempts.statistics["attempt_number"]) > 1:
+            self._warn(f"PutObject on {self.url(key)}: answered at attempt {tried}; before it another request was at work")
+        return put
 
     def _put_if(self, key: str, body: bytes, over: str | None, marks: dict[str, str]) -> tuple[str, str]:
         condition: dict[str, Any] = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
@@ -244,6 +251,8 @@ class Bucket:
         # Cut within its headers, an answer passes for one without the rest of them, and without a body.
         if missing := [name for name in _ALWAYS.get(action, ()) if name not in answer]:
             raise LakeError(f"{where}: the answer was cut short, it has no {missing[0]}")
+        if retries := answer["ResponseMetadata"].get("RetryAttempts"):
+            self._warn(f"{where}: answered at attempt {retries + 1}")
         return answer
 
     def _note_region(self, response_dict: Any = None, **_: Any) -> None:

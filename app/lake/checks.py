@@ -14,6 +14,7 @@ from ..core.health import Check, clock_check
 from ..errors import LakeError
 from ..settings import Settings
 from . import layout
+from .hints import hint_of
 
 _EXIT_CODE = LakeError.exit_code
 _CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
@@ -26,7 +27,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         s3: Any = boto3.client("s3", region_name=settings.aws_region, config=_CONFIG)
         listed = s3.list_objects_v2(Bucket=settings.s3_bucket, Prefix=f"{settings.s3_prefix}{layout.MANIFESTS}", MaxKeys=1)
     except BotoCoreError as error:
-        yield Check("S3", False, str(error), "check the endpoint, the network and the credentials", _EXIT_CODE)
+        yield Check("S3", False, str(error), hint_of(error) or "check the endpoint, the network and the credentials", _EXIT_CODE)
         return
     except ClientError as error:
         yield _failed("S3", error, s3, settings)
@@ -43,7 +44,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         except ClientError as error:
             yield _failed(name, error, s3, settings)
         except BotoCoreError as error:
-            yield Check(name, False, str(error), "check the endpoint and the network", _EXIT_CODE)
+            yield Check(name, False, str(error), hint_of(error) or "check the endpoint and the network", _EXIT_CODE)
 
 
 def _read(s3: Any, settings: Settings) -> Check:
@@ -99,7 +100,7 @@ def _failed(name: str, error: ClientError, s3: Any, settings: Settings) -> Check
     elif code == "AccessDenied":
         found, hint = str(error), "grant s3:PutObject under the prefix to the task role" if name == "S3 write" else _GRANT
     else:
-        found, hint = str(error), "check credentials, region and endpoint"
+        found, hint = str(error), hint_of(error) or "check credentials, region and endpoint"
     return Check(name, False, found, hint, _EXIT_CODE)
 
 

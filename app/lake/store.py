@@ -1,6 +1,6 @@
 """The lake as the pipeline sees it: one class over raw archive, partitions, manifests, quarantine and report."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,8 +34,8 @@ class S3Lake:
     Every method raises LakeError when S3 fails, and UnreadableObject when an object is gone or is not what it was.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._bucket = Bucket(settings)
+    def __init__(self, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._bucket = Bucket(settings, warn)
         self._manifests = Manifests(self._bucket)
         self._raw = RawArchive(self._bucket)
         self._partitions = Partitions(self._bucket)

@@ -54,8 +54,6 @@ def init_db(settings: Settings) -> None:
 def _check_settings(settings: Settings) -> None:
     """Raises SettingsError that names the first setting with which a user can't be made or could not log in."""
     user, database = settings.mysql_user, settings.mysql_database
-    if not settings.mysql_admin_user or not settings.mysql_admin_password.get_secret_value():
-        raise SettingsError("MYSQL_ADMIN_USER or MYSQL_ADMIN_PASSWORD is not set", hint="init-db needs a user who may make users")
     if settings.mysql_admin_user == user:
         raise SettingsError("MYSQL_USER is the administrator", hint="init-db would change the administrator's own password")
     _check_password(settings.mysql_password.get_secret_value())
@@ -71,8 +69,6 @@ def _check_settings(settings: Settings) -> None:
 
 
 def _check_password(password: str) -> None:
-    if not password:
-        raise SettingsError("MYSQL_PASSWORD is empty", hint="anybody could log in")
     if "\0" in password:
         raise SettingsError("MYSQL_PASSWORD holds a NUL character", hint="it would end the password early")
     if len(password.encode()) > _MOST_PASSWORD_BYTES:

@@ -50,7 +50,7 @@ def check(session: Session) -> None:
 def of_a_run() -> list[Requirement]:
     """What a run needs once the tables are there."""
     return [
-        Requirement("max_allowed_packet", f"at least {LEAST_PACKET_BYTES:,} bytes", _prove_packet),
+        Requirement("max_allowed_packet", f"at least {LEAST_PACKET_BYTES:,} bytes", prove_packet),
         Requirement("writes", "rows of every table can be inserted, updated and deleted", _prove_writes),
         Requirement("local_infile", "a row was loaded into a temporary table", _prove_load),
     ]
@@ -73,7 +73,8 @@ def clock_skew_s(session: Session) -> float:
     return (datetime.now(UTC) - there.replace(tzinfo=UTC)).total_seconds()
 
 
-def _prove_packet(session: Session) -> None:
+def prove_packet(session: Session) -> None:
+    """Raises WarehouseError where the server would make NULL of what it can't send: checksums would be wrong too."""
     found = session.query("SELECT @@session.max_allowed_packet")[0][0]
     if found < LEAST_PACKET_BYTES:
         raise WarehouseError(

@@ -1,19 +1,25 @@
 """What the server answers, as Arrow tables and checksums."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..core.checksum import server
-from ..core.checksum.digest import Checksum, with_hashes
+from ..core.checksum.digest import Checksum, have_hashes, with_hashes
 from ..core.identifiers import quoted
 from ..core.model import PartitionKey
-from ..core.schema import TABLES, Kind, Table
+from ..core.schema import SNAPSHOT, TABLES, Kind, Table
 from . import ddl, sql
 from .query import text_of
 from .session import Session, checked
+
+_IDS_A_QUERY = 500
+
+Query = Callable[..., list[tuple[Any, ...]]]
+"""A statement, and perhaps its values, to the rows of its answer."""
 
 
 def found_tables(session: Session) -> list[ddl.FoundTable]:
@@ -48,9 +54,8 @@ def found_tables(session: Session) -> list[ddl.FoundTable]:
 
 
 @checked
-def checksums(
-    query: Callable[[str], list[tuple[Any, ...]]], years: Mapping[str, set[int] | None]
-) -> dict[PartitionKey, Checksum]:
+def checksums(query: Query, years: Mapping[str, set[int] | None]) -> dict[PartitionKey, Checksum]:
+    """Rows and digest of the named years of each table, of all years where none are named. Raises WarehouseError."""
     found = {}
     for name, wanted in years.items():
         for year, rows, digest, altered in query(server.checksums(TABLES[name], wanted)):
@@ -59,7 +64,35 @@ def checksums(
     return found
 
 
-def as_stored(table: Table, rows: list[tuple[Any, ...]]) -> tuple[pa.Table, pa.Array]:
+def rows_of(query: Query, ids: Iterable[str]) -> dict[str, pa.Table]:
+    """All rows of the given launches as stored, but for launches with a row whose facts no longer have its hash."""
+    wanted = sorted(ids)
+    found: dict[str, pa.Table] = {}
+    altered: set[str] = set()
+    for table in SNAPSHOT.values():
+        rows: list[tuple[Any, ...]] = []
+        for start in range(0, len(wanted), _IDS_A_QUERY):
+            some = wanted[start : start + _IDS_A_QUERY]
+            rows += query(sql.select_rows(table, len(some)), some)
+        found[table.name], stored = _as_stored(table, rows)
+        sound = have_hashes(table, found[table.name], stored)
+        altered.update(found[table.name].filter(pc.invert(sound))["launch_id"].to_pylist())
+    return {
+        name: rows.filter(pc.invert(pc.is_in(rows["launch_id"], pa.array(sorted(altered), pa.string()))))
+        for name, rows in found.items()
+    }
+
+
+def rows_of_years(query: Query, table: Table, years: Iterable[int]) -> pa.Table:
+    """All rows of some years of a table, as stored: the hashes beside them too."""
+    parts = [table.arrow.empty_table()]
+    for year in sorted(years):
+        rows, stored = _as_stored(table, query(sql.select_years(table, [year])))
+        parts.append(rows.set_column(rows.schema.get_field_index("row_hash"), parts[0].field("row_hash"), stored))
+    return pa.concat_tables(parts)
+
+
+def _as_stored(table: Table, rows: list[tuple[Any, ...]]) -> tuple[pa.Table, pa.Array]:
     """Rows with the hashes of the facts that were read, and the hashes that were stored beside them."""
     columns = dict(
         zip(

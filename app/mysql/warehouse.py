@@ -7,31 +7,29 @@ lock, and the run stops.
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pymysql
 
-from ..core.checksum.digest import Checksum, have_hashes
+from ..core.checksum.digest import Checksum
 from ..core.identifiers import quoted
 from ..core.model import PartitionKey, Run
 from ..core.runs import LastRun, Merged, Prepared, RunSummary
-from ..core.schema import SNAPSHOT, TABLES, Table
+from ..core.schema import TABLES
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
 from . import ddl, requirements, sql, views
+from .load import load, merge_staged
 from .query import naive, query_if_there, text_of
-from .rows import as_stored, checksums, found_tables
+from .rows import checksums, found_tables, rows_of, rows_of_years
 from .runs import RunsTable
 from .session import Session, checked
 
 _LOCK_NAME_CHARS = 64
-_IDS_A_QUERY = 500
-_ROWS_A_CHUNK = 1_000
 _FINISH_TIMEOUT_S = 5.0
 _COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
 _LOOK_TIMEOUT_S = 3.0
@@ -46,8 +44,9 @@ def lock_name(database: str) -> str:
 class MysqlWarehouse:
     """MySQL as the pipeline sees it; close it, or use it in a `with`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warn: Callable[[str], None] = lambda _: None) -> None:
         self._settings = settings
+        self._warn = warn
         self._lock_name = lock_name(settings.mysql_database)
         self._session = Session(settings, timeout_s=settings.run_timeout_s)
         self._runs = RunsTable(lambda: self._session)
@@ -81,6 +80,10 @@ class MysqlWarehouse:
     def pending_ddl(self) -> list[str]:
         """The DDL that the tables need and `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._migration().ddl
+
+    def check_packet(self) -> None:
+        """Raises WarehouseError when the server's limit of a packet is too low for checksums of long rows."""
+        requirements.prove_packet(self._session)
 
     def pending_descriptions(self) -> list[str]:
         """The DDL of comments and views that `prepare` would run beside it. Raises WarehouseError."""
@@ -208,30 +211,12 @@ class MysqlWarehouse:
     @checked
     def rows_of(self, ids: Iterable[str]) -> dict[str, pa.Table]:
         """All rows of the given launches as stored, but for launches with a row whose facts no longer have its hash."""
-        wanted = sorted(ids)
-        found: dict[str, pa.Table] = {}
-        altered: set[str] = set()
-        for table in SNAPSHOT.values():
-            rows: list[tuple[Any, ...]] = []
-            for start in range(0, len(wanted), _IDS_A_QUERY):
-                some = wanted[start : start + _IDS_A_QUERY]
-                rows += self._query_if_there(sql.select_rows(table, len(some)), some)
-            found[table.name], stored = as_stored(table, rows)
-            sound = have_hashes(table, found[table.name], stored)
-            altered.update(found[table.name].filter(pc.invert(sound))["launch_id"].to_pylist())
-        return {
-            name: rows.filter(pc.invert(pc.is_in(rows["launch_id"], pa.array(sorted(altered), pa.string()))))
-            for name, rows in found.items()
-        }
+        return rows_of(self._query_if_there, ids)
 
     @checked
     def rows_of_years(self, table: str, years: Iterable[int]) -> pa.Table:
         """All rows of some years of a table, as stored: the hashes beside them too."""
-        parts = [TABLES[table].arrow.empty_table()]
-        for year in sorted(years):
-            rows, stored = as_stored(TABLES[table], self._query_if_there(sql.select_years(TABLES[table], [year])))
-            parts.append(rows.set_column(rows.schema.get_field_index("row_hash"), parts[0].field("row_hash"), stored))
-        return pa.concat_tables(parts)
+        return rows_of_years(self._query_if_there, TABLES[table], years)
 
     def _query_if_there(self, statement: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         return query_if_there(self._session, statement, values)
@@ -252,7 +237,7 @@ class MysqlWarehouse:
                 table = TABLES[name]
                 self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {quoted(sql.stage_name(table))}")
                 self._session.execute(sql.create_stage(table))
-                self._load(table, parts, sql.load_stage(table), [])
+                load(self._session, table, parts, sql.load_stage(table))
         self._session.execute("START TRANSACTION")
         merge = OpenMerge(self, run)
         try:
@@ -260,9 +245,9 @@ class MysqlWarehouse:
                 table = TABLES[name]
                 lineage = [run.id, naive(run.as_of)][: len(sql.lineage(table))]
                 if name in empty:
-                    merge.merged[name] = Merged(self._load(table, parts, sql.load_empty(table), lineage), 0, 0)
+                    merge.merged[name] = Merged(load(self._session, table, parts, sql.load_empty(table), lineage), 0, 0)
                 else:
-                    merge.merged[name] = self._merge_table(table, lineage, scope[name])
+                    merge.merged[name] = merge_staged(self._session, table, lineage, scope[name])
             self._session.execute("UPDATE `pipeline_runs` SET `state` = 'merged' WHERE `run_id` = %s", [run.id])
             yield merge
         finally:
@@ -270,24 +255,6 @@ class MysqlWarehouse:
                 # Not ROLLBACK: after an interruption the connection may stand anywhere in its dialogue, even inside a load,
                 # where a statement would be taken for data. Closed, the server rolls back and frees the lock.
                 self._session.close()
-
-    def _load(self, table: Table, parts: Iterable[pa.Table], statement: str, values: list[Any]) -> int:
-        sent = 0
-
-        def stream() -> Iterator[bytes]:
-            nonlocal sent
-            for rows in _chunks(parts):
-                sent += rows.num_rows
-                yield sql.load_lines(table, rows)
-
-        self._session.load(statement, stream(), lambda: sent, values)
-        return sent
-
-    def _merge_table(self, table: Table, lineage: list[Any], years: set[int]) -> Merged:
-        updated = self._session.execute(sql.update_changed(table), lineage)
-        inserted = self._session.execute(sql.insert_new(table), lineage)
-        deleted = self._session.execute(sql.delete_gone(table, years)) if years else 0
-        return Merged(inserted, updated, deleted)
 
     def commit(self, run: Run) -> None:
         """Commit; when the answer is lost, look whether it happened before anything is said."""
@@ -298,6 +265,7 @@ class MysqlWarehouse:
         except pymysql.MySQLError as error:
             if not self._was_committed(run):
                 raise WarehouseError(f"COMMIT failed: {error}", hint="it was rolled back; run again") from error
+            self._warn("the answer to COMMIT was lost; asked at attempt 2, the server says that it happened")
         self._session.set_timeout(self._settings.run_timeout_s)
 
     def _was_committed(self, run: Run) -> bool:
@@ -334,16 +302,3 @@ class OpenMerge:
         """Commit. Raises WarehouseError when it is known not to have happened, or can't be known."""
         self._warehouse.commit(self._run)
         self.committed = True
-
-
-def _chunks(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of middling size: text takes several times the memory of Arrow, and small tables take long."""
-    waiting: list[pa.Table] = []
-    for part in parts:
-        for start in range(0, part.num_rows, _ROWS_A_CHUNK):
-            waiting.append(part.slice(start, _ROWS_A_CHUNK))
-            if sum(rows.num_rows for rows in waiting) >= _ROWS_A_CHUNK:
-                yield pa.concat_tables(waiting)
-                waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)

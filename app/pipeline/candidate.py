@@ -34,10 +34,11 @@ _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really ho
 
 @dataclass
 class Candidate:
-    """The result of validating and transforming one response."""
+    """What both stores are to hold: first what was received, then what is carried over too."""
 
     spill: Spill
     accepted: int = 0
+    accepted_ids: set[str] = field(default_factory=set)  # kept only where launches were rejected: retention wants them
     rejected: list[Rejected] = field(default_factory=list)
     lookups: dict[str, LookupUse] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
@@ -117,53 +118,19 @@ class _Part:
         self.check_limits()
 
 
-def derive(
-    run: Run,
-    adapters: Adapters,
-    responses: Mapping[str, Response],
-    current: CurrentState,
-    published: Published,
-    spool: Path,
-    *,
-    trusted: bool,
-) -> Candidate:
-    """Validate and transform every launch, and add the last good rows of those that can't be used."""
+def received(run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path) -> Candidate:
+    """Validate and transform every launch; nothing is asked of either store. Raises PipelineError."""
     telemetry = adapters.telemetry
     with telemetry.stage("validate") as counts:
         superseded: set[int] = set()
-        candidate, accepted, again = _read_launches(run, adapters, responses, superseded, spool / "rows-1")
+        candidate, again = _read_launches(run, adapters, responses, superseded, spool / "rows-1")
         if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
             launches = responses["launches"]
             if not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
                 telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
             superseded = set(again)
-            candidate, accepted, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
-        if not is_source_change(current, run):  # the tables hold one source, never a mixture
-            is_ahead = is_mysql_ahead(current)
-            lake_first = trusted or (is_followed(current, run) and not is_ahead)
-            candidate.retained = retain(
-                candidate.spill,
-                candidate.rejected_launches,
-                accepted,
-                adapters,
-                published,
-                is_ahead=is_ahead,
-                lake_first=lake_first,
-            )
-        candidate.spill.close()
-        counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches), retained=len(candidate.retained))
-    with telemetry.stage("history") as counts:
-        carry_history(adapters, current, published, candidate.spill)
-        if is_followed(current, run):
-            news = launch_changes(run, changes_of(adapters, current, published, candidate.spill, LAUNCHES))
-            candidate.spill.add(LAUNCH_CHANGES.name, news)
-            counts["changes"] = news.num_rows
-        candidate.spill.close()
-        candidate.spill.complete()
-    lost = [f"{name} {year}" for name, year in sorted(published.lost)]
-    telemetry.warn_if(
-        lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"
-    )
+            candidate, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
+        counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches))
     for reject in candidate.rejected[:_NAMED]:
         telemetry.warn(in_words(reject))
     if len(candidate.rejected) > _NAMED:
@@ -174,10 +141,46 @@ def derive(
     return candidate
 
 
+def carry_over(
+    run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published, *, trusted: bool
+) -> None:
+    """Add what the stores have and the source does not send: last good rows of launches that can't be used, and the history.
+
+    Raises PipelineError.
+    """
+    telemetry, spill = adapters.telemetry, candidate.spill
+    with telemetry.stage("history") as counts:
+        if not is_source_change(current, run):  # the tables hold one source, never a mixture
+            is_ahead = is_mysql_ahead(current)
+            lake_first = trusted or (is_followed(current, run) and not is_ahead)
+            candidate.retained = retain(
+                spill,
+                candidate.rejected_launches,
+                candidate.accepted_ids,
+                adapters,
+                published,
+                is_ahead=is_ahead,
+                lake_first=lake_first,
+            )
+        spill.close()
+        carry_history(adapters, current, published, spill)
+        if is_followed(current, run):
+            news = launch_changes(run, changes_of(adapters, current, published, spill, LAUNCHES))
+            spill.add(LAUNCH_CHANGES.name, news)
+            counts["changes"] = news.num_rows
+        spill.close()
+        spill.complete()
+        counts["retained"] = len(candidate.retained)
+    lost = [f"{name} {year}" for name, year in sorted(published.lost)]
+    telemetry.warn_if(
+        lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"
+    )
+
+
 def _read_launches(
     run: Run, adapters: Adapters, responses: Mapping[str, Response], skip: set[int], folder: Path
-) -> tuple[Candidate, set[str], dict[int, str]]:
-    """All launches but those at the places to skip, their ids, and the places that hold an earlier record of an id, with it."""
+) -> tuple[Candidate, dict[int, str]]:
+    """All launches but those at the places to skip, and the places that hold an earlier record of an id, with it."""
     lookups_aside = RejectsFile(folder.with_name(f"{folder.name}-lookups.gz"))
     parser, launches = adapters.source.parser(responses, lookups_aside.add), responses["launches"]
     lookups_aside.close()
@@ -214,6 +217,7 @@ def _read_launches(
     candidate = Candidate(
         part.spill,
         accepted=len(part.accepted),
+        accepted_ids=part.accepted if part.rejected else set(),
         rejected=part.rejected + lookups_aside.rejects,
         lookups=_lookup_use(part.references),
         newest_launch_utc=part.newest_launch_utc,
@@ -222,7 +226,7 @@ def _read_launches(
     if candidate.rejected and not earlier:
         candidate.quarantine = folder.with_name(f"{folder.name}-quarantine.gz")
         write_lines(candidate.rejected, [part.aside, *asides], candidate.quarantine)
-    return candidate, part.accepted, earlier
+    return candidate, earlier
 
 
 def _read(

@@ -16,6 +16,7 @@ from .published import published_manifest
 class Look:
     """What is known at once, and what the server is still computing."""
 
+    pointer: Pointer
     manifest: Manifest | None
     objects: dict[PartitionKey, StoredObject]
     last_run: LastRun
@@ -27,8 +28,9 @@ class Look:
         with adapters.telemetry.stage("checksums") as counts, waiting_for(WarehouseError):
             try:
                 in_mysql = self.in_mysql.result()
-            except WarehouseError:  # as where a user may have one connection only
+            except WarehouseError as error:  # as where a user may have one connection only
                 in_mysql = adapters.warehouse.checksums(adapters.warehouse.counts())
+                adapters.telemetry.event(f"checksums: answered at attempt 2; before it: {error}")
             counts.update(partitions=len(in_mysql), rows=sum(checksum.rows for checksum in in_mysql.values()))
         return self.with_checksums(in_mysql)
 
@@ -37,16 +39,17 @@ class Look:
         return CurrentState(self.manifest, self.objects, in_mysql, self.last_run, self.fault)
 
 
-def look(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> Look:
+def look(adapters: Adapters, last_run: LastRun) -> Look:
     """Begin to look: the server computes its checksums meanwhile. Raises PipelineError."""
     lake, telemetry = adapters.lake, adapters.telemetry
     with telemetry.stage("look") as counts:
         in_mysql = adapters.warehouse.all_checksums()
+        pointer = lake.latest()
         manifest, fault = _manifest(adapters, pointer, last_run)
         objects = lake.partitions()
         counts["objects"] = len(objects)
         telemetry.warn_if(lake.unexpected_objects, "objects that are not this pipeline's lie among the partitions")
-    return Look(manifest, objects, last_run, fault, in_mysql)
+    return Look(pointer, manifest, objects, last_run, fault, in_mysql)
 
 
 def _manifest(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> tuple[Manifest | None, str | None]:

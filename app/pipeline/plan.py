@@ -3,17 +3,17 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..core.checksum.digest import Checksum
 from ..core.diff import changed_columns
 from ..core.model import Response, Run
 from ..core.reconcile import CurrentState, Limits, departures, is_trusted, reconcile
+from ..core.results import PlannedChange, PlannedRows
 from ..core.runs import LastRun, RunSummary
 from ..core.schema import TABLES
 from ..errors import GateRefused, UnreadableObject
 from .adapters import Adapters
-from .candidate import Candidate, derive
+from .candidate import Candidate, carry_over, received
 from .history import changes_of
 from .look import look
 from .published import Published, rows_by_table, workers
@@ -29,35 +29,38 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
     """
     warehouse, source = adapters.warehouse, adapters.source
     with adapters.telemetry.stage("prepare"):
-        pointer = adapters.lake.latest()
+        warehouse.check_packet()
         summary.ddl = warehouse.pending_ddl()
         last_run = LastRun() if any("CREATE TABLE" in statement for statement in summary.ddl) else warehouse.last_run()
     # Tables that lack a column can't be read by the schema: what is carried over then comes from the lake.
     readable = not any(statement.startswith("ALTER") for statement in summary.ddl)
     if not readable:
         last_run = dataclasses.replace(last_run, merged_id=None)
-    found = look(adapters, pointer, last_run)
+    found = look(adapters, last_run)
     trusted = is_trusted(found.manifest, last_run, run, source.url)
     responses = extract(adapters, found.manifest if trusted else None, spool)
+    responses = _completed(adapters, responses, spool)
+    candidate = received(run, adapters, responses, spool)
     if readable:
         current = found.complete(adapters)
     else:
         current = found.with_checksums({key: Checksum(rows, "differs") for key, rows in warehouse.counts().items()})
     summary.repaired = departures(current) if readable and current.manifest else []
-    responses = _completed(adapters, responses, spool)
     published = Published(adapters, current)
-    candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted or not readable)
+    carry_over(run, adapters, candidate, current, published, trusted=trusted or not readable)
     fill(summary, candidate)
     summary.rows = rows_by_table(candidate.spill.checksums)
     with adapters.telemetry.stage("reconcile"):
         refused = refusals(run, candidate, current, limits)
         plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
     with adapters.telemetry.stage("compare"):
+        rows, changes = _differences(adapters, candidate, current, published)
         summary.plan = {
             "refused": refused,
             "ddl": [*summary.ddl, *warehouse.pending_descriptions()],
             "repair": summary.repaired,
-            **_differences(adapters, candidate, current, published),
+            "rows": rows,
+            "changes": changes,
             "load": [f"{table} {year}" for table, year in sorted(plan.load)],
             "put": [f"{table} {year}" for table, year in plan.put],
             "delete": [f"{table} {year}" for table, year in sorted(plan.delete)],
@@ -83,9 +86,12 @@ def _completed(adapters: Adapters, responses: Mapping[str, Response], spool: Pat
     return extract(adapters, None, again)
 
 
-def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published) -> dict[str, Any]:
+def _differences(
+    adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published
+) -> tuple[dict[str, PlannedRows], list[PlannedChange]]:
     """Rows to add, change and remove by table, and some of the changes by column."""
-    rows, samples = {}, []
+    rows: dict[str, PlannedRows] = {}
+    samples: list[PlannedChange] = []
     for name, table in TABLES.items():
         found = changes_of(adapters, current, published, candidate.spill, table)
         rows[name] = {"add": found.added.num_rows, "change": found.after.num_rows, "remove": found.removed.num_rows}
@@ -95,4 +101,4 @@ def _differences(adapters: Adapters, candidate: Candidate, current: CurrentState
             ):
                 key = list(row.values())
                 samples.append({"table": name, "key": key, "column": column, "old": before, "new": after})
-    return {"rows": rows, "changes": samples}
+    return rows, samples

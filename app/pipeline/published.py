@@ -11,7 +11,7 @@ from ..core.checksum.digest import EMPTY, Checksum, have_hashes
 from ..core.model import Manifest, PartitionKey, WrittenFile
 from ..core.reconcile import CurrentState, checksum_named
 from ..core.schema import SCHEMA_VERSION, TABLES, Table
-from ..core.transform import conform
+from ..core.transform import conform, newest
 from ..errors import LakeError, UnreadableObject, waiting_for
 from ..lake.store import S3Lake
 from .adapters import Adapters
@@ -99,12 +99,12 @@ def published_manifest(adapters: Adapters, merged_id: str | None) -> Manifest | 
 
 
 def published_rows(lake: S3Lake, manifest: Manifest, table: str, count: int) -> pa.Table:
-    """The first rows of a table as the lake holds them."""
+    """The newest rows of a table as the lake holds them."""
     rows = TABLES[table].arrow.empty_table()
-    for file in manifest.files:
-        if file.table == table and rows.num_rows < count:
-            rows = pa.concat_tables([rows, lake.rows(file)])
-    return rows.slice(0, count)
+    for file in sorted((file for file in manifest.files if file.table == table), key=lambda file: -file.year):
+        if rows.num_rows < count:
+            rows = pa.concat_tables([rows, newest(TABLES[table], lake.rows(file), count - rows.num_rows)])
+    return rows
 
 
 def rows_by_table(partitions: Mapping[PartitionKey, Checksum] | Mapping[PartitionKey, WrittenFile]) -> dict[str, int]:

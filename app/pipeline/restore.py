@@ -30,9 +30,9 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
     lake, warehouse, telemetry = adapters.lake, adapters.warehouse, adapters.telemetry
     with telemetry.stage("prepare"):
         prepared = warehouse.prepare(run)
-        pointer = lake.latest()
-        summary.number = number = numbered_above(adapters, run, prepared.number, pointer)
-    current = look(adapters, pointer, prepared.last_run).complete(adapters)
+    found = look(adapters, prepared.last_run)
+    summary.number = number = numbered_above(adapters, run, prepared.number, found.pointer)
+    current = found.complete(adapters)
     manifest = current.manifest
     if manifest is None:
         raise StoresDisagree("no manifest can be read, so nothing names what was published", hint="run the pipeline")
@@ -67,7 +67,7 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
             "files": [files[key] for key in sorted(files)],
             "replayed_run_id": manifest.run_id,
         }
-        lake.publish(manifest.model_copy(update=what), pointer)
+        lake.publish(manifest.model_copy(update=what), found.pointer)
     summary.rows = rows_by_table(spill.checksums)
     summary.state = RunState.PUBLISHED
     warehouse.finish(summary)

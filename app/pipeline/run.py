@@ -17,7 +17,7 @@ from ..core.schema import PROJECTED_YEARS, SCHEMA_VERSION, TRANSFORM_VERSION
 from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
-from .candidate import Candidate, derive
+from .candidate import Candidate, carry_over, received
 from .look import look, numbered_above
 from .publish import publish
 from .published import Published, published_rows, rows_by_table, workers
@@ -38,16 +38,15 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     with telemetry.stage("prepare"):
         prepared = warehouse.prepare(run)
         _note(prepared, summary, telemetry)
-    with telemetry.stage("look"):
-        pointer = lake.latest()
-        summary.number = number = numbered_above(adapters, run, prepared.number, pointer)
-    found = look(adapters, pointer, prepared.last_run)
+    found = look(adapters, prepared.last_run)
+    summary.number = number = numbered_above(adapters, run, prepared.number, found.pointer)
     # After DDL the tables may lack values that the manifest says they hold, as in a column just added.
     trusted = is_trusted(found.manifest, found.last_run, run, adapters.source.url) and not summary.ddl
     responses = extract(adapters, found.manifest if trusted else None, spool)
     is_news = not (trusted and found.manifest and is_known(responses, found.manifest))
     if is_news:  # the server goes on computing meanwhile
         archived, responses = archive(run, adapters, responses, spool)
+        candidate = received(run, adapters, responses, spool)
     current = found.complete(adapters)
     summary.rows = rows_by_table(current.in_mysql)
     summary.repaired = departures(current)
@@ -61,8 +60,8 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
             _record(adapters, summary)
             return functools.partial(published_rows, lake, current.manifest)
         archived, responses = archive(run, adapters, responses, spool)
-    published = Published(adapters, current)
-    candidate = derive(run, adapters, responses, current, published, spool, trusted=trusted)
+        candidate = received(run, adapters, responses, spool)
+    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
     _warn_of_years(candidate.spill.checksums, telemetry)
@@ -79,7 +78,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
         for stored in plan.delete.values():
             lake.delete(stored)
         summary.files_deleted = len(plan.delete)
-        lake.publish(_manifest(run, number, adapters.source.url, archived, candidate, files), pointer)
+        lake.publish(_manifest(run, number, adapters.source.url, archived, candidate, files), found.pointer)
     summary.rows = rows_by_table(candidate.spill.checksums)
     summary.state = RunState.PUBLISHED
     _record(adapters, summary)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
 from ..core.model import PartitionKey
 from ..core.schema import LAUNCHES, TABLES
+from ..core.transform import newest
 
 _ROWS_A_PART = 5_000
 _fetching = threading.Lock()
@@ -29,6 +30,7 @@ class Spill:
         self.carried: dict[PartitionKey, Checksum] = {}
         self._folder = folder
         self._carried_rows: dict[PartitionKey, Callable[[], pa.Table]] = {}
+        self._carried_batches: dict[PartitionKey, list[tuple[Path, int]]] = {}
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add some rows of one table."""
@@ -81,21 +83,21 @@ class Spill:
 
     def added(self, key: PartitionKey) -> Iterator[pa.Table]:
         """The rows that were added to a partition that was carried over."""
-        yield from (pa.table(batch) for batch in self._read(key))
+        yield from (pa.table(batch) for batch in self._read(self.batches.get(key, [])))
 
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
-        self._fetch_carried(key)
+        batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
         order = [(name, "ascending") for name in TABLES[key[0]].key]
-        for first, end in self._ranges(key):
-            batches = [_within(batch, first, end) for batch in self._read(key)]
-            rows = pa.Table.from_batches(batches, TABLES[key[0]].arrow).combine_chunks()
-            del batches
+        for first, end in self._ranges(batches, self.checksums[key].rows):
+            parts = [_within(batch, first, end) for batch in self._read(batches)]
+            rows = pa.Table.from_batches(parts, TABLES[key[0]].arrow).combine_chunks()
+            del parts
             part = rows.take(pc.sort_indices(rows, order))
             del rows  # whoever takes the part may keep it for long
             yield part
 
-    def _fetch_carried(self, key: PartitionKey) -> None:
+    def _fetch_carried(self, key: PartitionKey) -> list[tuple[Path, int]]:
         with _fetching:  # the load and the put may both ask first
             if read := self._carried_rows.pop(key, None):
                 path = self._folder / f"{key[0]}-{key[1]}-carried.arrow"
@@ -103,21 +105,21 @@ class Spill:
                     batches = read().combine_chunks().to_batches(_ROWS_A_PART)
                     for batch in batches:
                         writer.write_batch(batch)
-                self.batches[key] = [*((path, place) for place in range(len(batches))), *self.batches.get(key, ())]
+                self._carried_batches[key] = [(path, place) for place in range(len(batches))]
+            return self._carried_batches.get(key, [])
 
-    def _ranges(self, key: PartitionKey) -> Iterator[tuple[str | None, str | None]]:
-        """Ranges of launch ids, their ends not in them, that split a partition into parts; each is read for itself."""
-        rows = self.checksums[key].rows
+    def _ranges(self, batches: list[tuple[Path, int]], rows: int) -> Iterator[tuple[str | None, str | None]]:
+        """Ranges of launch ids, their ends not in them, that split a partition's rows into parts; each is read for itself."""
         bounds: list[str | None] = []
         if rows > _ROWS_A_PART:
             # Each is copied by itself: as a part of its batch it would keep all of that in memory.
-            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(key)])
+            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(batches)])
             places = pc.sort_indices(ids).take(pa.array(range(_ROWS_A_PART, rows, _ROWS_A_PART)))
             bounds = list(dict.fromkeys(ids.take(places).to_pylist()))
         yield from pairwise([None, *bounds, None])
 
-    def _read(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
-        for path, places in groupby(self.batches.get(key, ()), lambda batch: batch[0]):
+    def _read(self, batches: list[tuple[Path, int]]) -> Iterator[pa.RecordBatch]:
+        for path, places in groupby(batches, lambda batch: batch[0]):
             with pa.OSFile(str(path)) as file:
                 reader = pa.ipc.open_file(file)
                 for _, place in places:
@@ -126,15 +128,13 @@ class Spill:
     def head(self, table: str, count: int) -> pa.Table:
         """The newest rows of a table: by year and, within it, by the table's own time or else the key."""
         schema = TABLES[table].arrow
-        times = [name for name in ("changed_at", "date_utc") if name in schema.names]
         found = [schema.empty_table()]
         for key in sorted((k for k in self.checksums if k[0] == table), reverse=True):
             missing = count - sum(part.num_rows for part in found)
             if missing <= 0:
                 break
             rows = pa.concat_tables([schema.empty_table(), *self.partition(key)])
-            order = [(name, "descending") for name in times[:1] or TABLES[table].key]
-            found.append(rows.take(pc.sort_indices(rows, order)[:missing]))
+            found.append(newest(TABLES[table], rows, missing))
         return pa.concat_tables(found)
 
 

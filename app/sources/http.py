@@ -21,7 +21,7 @@ import urllib3
 from .. import __version__
 from ..core.model import Body
 from ..core.validate import shortened
-from ..errors import SourceError, waiting_for
+from ..errors import SourceError, some, waiting_for
 from .decoding import ACCEPTED, decoded
 from .redirects import MAX_REDIRECTS, target
 
@@ -77,10 +77,11 @@ class _TransientError(Exception):
 
 
 class HttpClient:
-    """Fetches JSON with deadlines and retries. `sleep` is given, so that tests need not wait; `warn` receives each retry.
+    """Fetches JSON with deadlines and retries. `sleep` is given, so that tests need not wait.
 
-    The environment's proxies and certificate authorities count; its credentials (`~/.netrc`) never do. `headers` go to the
-    hosts of the addresses that are asked for, and nowhere else: a redirect to another host is an error.
+    `warn` receives a line for an answer that took several attempts. The environment's proxies and certificate authorities count;
+    its credentials (`~/.netrc`) never do. `headers` go to the hosts of the addresses that are asked for, and nowhere else: a
+    redirect to another host is an error.
     """
 
     def __init__(
@@ -119,26 +120,24 @@ class HttpClient:
         SourceError with the cause of the last attempt.
         """
         deadline = time.monotonic() + self._timeouts.total_s
+        faults: list[str] = []
         request = _Request(url, to, opening, etag, limit, post, spend)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_TransientError),
             stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(self._timeouts.total_s),
             wait=_wait,
             sleep=self._sleep,
-            before_sleep=self._announce,
+            before_sleep=lambda state: faults.append(_fault_of(state)),
             reraise=True,
         )
         try:
             with waiting_for(SourceError):
-                return retrying(lambda: self._attempt(request, deadline))
+                answer = retrying(lambda: self._attempt(request, deadline))
         except _TransientError as error:
-            tried = retrying.statistics.get("attempt_number", ATTEMPTS)
-            raise SourceError(f"{url}: {error}", hint=f"gave up after {tried} attempts") from error
-
-    def _announce(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait_s = state.next_action.sleep if state.next_action else 0.0
-        self._warn(f"attempt {state.attempt_number} failed, next in {wait_s:.1f} s: {error}")
+            raise SourceError(f"{url}: {error}", hint=f"gave up after {len(faults) + 1} attempts") from error
+        if faults:
+            self._warn(f"{url}: answered at attempt {len(faults) + 1}; before it: {some(dict.fromkeys(faults))}")
+        return answer
 
     def _attempt(self, request: _Request, deadline: float) -> Answer:
         url, method = request.url, "GET" if request.post is None else "POST"
@@ -228,6 +227,10 @@ class _Session(requests.Session):
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps requests from looking for credentials in the user's .netrc, which would replace the token that was set."""
     return request
+
+
+def _fault_of(state: tenacity.RetryCallState) -> str:
+    return str(state.outcome.exception()) if state.outcome else ""
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -69,17 +69,23 @@ class Pages:
         return tuple(self.bodies)
 
 
-def settled(url: str, read: Callable[[frozenset[str] | None], _Read]) -> _Read:
+def settled(url: str, read: Callable[[frozenset[str] | None], _Read], warn: Callable[[str], None]) -> _Read:
     """What `read` gives once the list holds still. It receives the ids of the reading before, where that held some twice.
+
+    `warn` receives a line for a list that was read several times.
 
     Raises SourceError when the list would not hold still, or is too long.
     """
     fault, ids = "", None
-    for _ in range(READINGS):
+    for reading in range(1, READINGS + 1):
         try:
-            return read(ids)
+            found = read(ids)
         except Shifted as error:
             fault, ids = str(error), error.ids
         except _TooLong as error:
             raise SourceError(f"{url}: {error}", hint="no more of it is read") from error
+        else:
+            if fault:
+                warn(f"{url}: read {reading} times; before: {fault}")
+            return found
     raise SourceError(f"{url}: {fault}", hint=f"read {READINGS} times; the list changes while it is read")

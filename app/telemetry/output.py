@@ -16,6 +16,19 @@ ESCAPED = "spacex-pipeline-escaped"
 _NAMES = {1: "standard output", 2: "standard error"}
 
 
+class _Bytes:
+    """The same for bytes, which Click writes completion scripts as."""
+
+    def __init__(self, output: "Output") -> None:
+        self._output = output
+
+    def write(self, data: bytes) -> int:
+        return self._output.write(data.decode()) and len(data)
+
+    def flush(self) -> None:
+        self._output.flush()
+
+
 class Output(io.TextIOBase):
     """One of the two; `failure` says why it takes nothing more."""
 
@@ -62,6 +75,11 @@ class Output(io.TextIOBase):
 
     def writable(self) -> bool:
         return True
+
+    @property
+    def buffer(self) -> _Bytes:
+        """Where bytes are written."""
+        return _Bytes(self)
 
     def isatty(self) -> bool:
         """Whether a person looks at it."""

@@ -11,6 +11,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 MASK = "***"
@@ -46,7 +47,8 @@ def redacted_value(value: Any, secrets: tuple[str, ...], clip: Callable[[str], s
         return [redacted_value(each, secrets, clip, depth + 1) for each in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    return clip(redacted(str(value), secrets))
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return clip(redacted(text, secrets))
 
 
 @functools.lru_cache(maxsize=8)

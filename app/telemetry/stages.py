@@ -77,7 +77,8 @@ class Telemetry:
     def warn(self, message: str) -> None:
         """Warn of something that does not end the run."""
         self.warnings.append(message)
-        self.event(message, logging.WARNING, **({"stage": self._stages[-1]} if self._stages else {}))
+        stage = self._stages[-1:]  # in one step: other threads warn too
+        self.event(message, logging.WARNING, **({"stage": stage[0]} if stage else {}))
         if self._view:
             self._view.warning(message)
 

@@ -117,4 +117,42 @@ variable "settings" {
     ])) == 0
     error_message = "A name that the program does not know, that Terraform sets itself, or that is a secret."
   }
+
+  # What the program would refuse (app/settings.py); tests/fixtures/settings.yaml has the cases that both are held to. Empty: not set.
+  validation {
+    condition = alltrue([for value in values(var.settings) :
+      value == trimspace(value) && !can(regex("^[\"']|[\"']$|[[:cntrl:]]|\uFEFF", value))
+    ])
+    error_message = "A value begins or ends with a space or a quotation mark, or holds a line end or another control character."
+  }
+
+  validation {
+    condition = alltrue([for value in [lookup(var.settings, "SOURCE_URL", "")] : value == "" || (
+      can(regex("^(?i:https?)://([A-Za-z0-9][A-Za-z0-9._-]*|\\[[0-9A-Fa-f:.]+\\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/[!-~]*)?$", value)) &&
+      !can(regex("[?#]|/(v[45]|latest|2\\.[0-9]+\\.[0-9]+)(/.*)?$", value))
+    )])
+    error_message = "SOURCE_URL is https://api.example or http://, without a version such as /v5 at its end, a user, a ? or a #: the program adds version and endpoint itself."
+  }
+
+  validation {
+    condition = alltrue([
+      contains(["", "v4", "v5"], lower(lookup(var.settings, "SPACEX_API_VERSION", ""))),
+      contains(["", "DEBUG", "INFO", "WARNING", "ERROR"], upper(lookup(var.settings, "LOG_LEVEL", ""))),
+    ])
+    error_message = "SPACEX_API_VERSION is v4 or v5, LOG_LEVEL is DEBUG, INFO, WARNING or ERROR."
+  }
+
+  validation {
+    condition = alltrue([for name, most in { LAUNCH_LIBRARY_PROVIDER_ID = [1, 2147483647], FULL_SNAPSHOT_DAYS = [1, 3650], RUN_TIMEOUT_S = [10, 86400] } :
+      lookup(var.settings, name, "") == "" || (can(regex("^[0-9]{1,18}$", var.settings[name])) && try(tonumber(var.settings[name]) >= most[0] && tonumber(var.settings[name]) <= most[1], false))
+    ])
+    error_message = "LAUNCH_LIBRARY_PROVIDER_ID, FULL_SNAPSHOT_DAYS (at most 3650) and RUN_TIMEOUT_S (10 to 86400) are whole numbers, in digits alone."
+  }
+
+  validation {
+    condition = alltrue([for name in ["MAX_REJECTED_RATIO", "MAX_SHRINK_RATIO"] :
+      lookup(var.settings, name, "") == "" || (can(regex("^([0-9]+(\\.[0-9]+)?|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?$", var.settings[name])) && try(tonumber(var.settings[name]) <= 1, false))
+    ])
+    error_message = "MAX_REJECTED_RATIO and MAX_SHRINK_RATIO are numbers from 0 to 1, such as 0.05."
+  }
 }

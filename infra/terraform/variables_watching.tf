@@ -72,8 +72,8 @@ variable "stale_after_days" {
   default     = 30
 
   validation {
-    condition     = var.stale_after_days >= 1
-    error_message = "1 or more."
+    condition     = var.stale_after_days >= 1 && var.stale_after_days <= 36500 && floor(var.stale_after_days) == var.stale_after_days
+    error_message = "1 to 36500 whole days."
   }
 }
 

@@ -37,6 +37,12 @@ def test_the_program_says_its_version() -> None:
     assert docker("run", "--rm", IMAGE, "--version") == f"spacex-pipeline, version {__version__}\n"
 
 
+def test_the_program_is_a_command_by_its_name_too() -> None:
+    """As help and documents call it: to enter a container, or as another entrypoint."""
+    command = ["run", "--rm", "--read-only", "--workdir=/tmp", "--entrypoint=spacex-pipeline", IMAGE]
+    assert docker(*command, "--version") == f"spacex-pipeline, version {__version__}\n"
+
+
 def test_packages_are_the_pinned_ones_and_no_installer_is_among_them() -> None:
     listing = "from importlib.metadata import distributions; print(*(f'{p.name}=={p.version}' for p in distributions()))"
     found = inside(listing)

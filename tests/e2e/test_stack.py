@@ -23,4 +23,6 @@ def test_the_app_of_the_compose_file_runs_on_what_it_brings(network: str) -> Non
     first = run(network)
     assert (first["source"], first["state"], first["rows"]["launches"]) == ("spacex", "published", 205)
     assert run(network)["state"] == "unchanged"
-    assert "this is launch_library" in run(network, code=4, SOURCE="launch_library")["error"]
+    other = run(network, SOURCE="launch_library")  # with a prefix and a database of its own
+    assert (other["source"].split("-")[0], other["state"]) == ("launch_library", "published")
+    assert run(network)["state"] == "unchanged"

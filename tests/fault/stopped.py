@@ -4,11 +4,9 @@ An effect is whatever is no reading: each call to S3 but Get, Head and List, eac
 effect in the program is found by the test and can't be forgotten in it.
 """
 
-import multiprocessing
 import os
 import re
 import signal
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,18 +17,13 @@ from typing import Any, Literal
 import botocore.client
 import pymysql.connections
 
-import app.__main__
-import app.commands.wiring  # here, so that it is in the server that every run is forked from
+from tests import forked
 
 _NOTHING = " WHERE FALSE"  # how rights are tried: such a statement changes no row
 _READS = re.compile(r"SELECT|SHOW|SET |Get|Head|List")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _DATE = re.compile(r"date=\d{4}-\d\d-\d\d")
 _NAME_CHARS = 60
-
-# A fork of a process that has imported everything starts in no time; it is a process of its own all the same.
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["__main__", __name__])
 
 
 @dataclass(frozen=True)
@@ -55,24 +48,13 @@ class Stop:
 def run_stopped(environment: Mapping[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> int:
     """Run a command; its exit code, negative for a signal. What it did is in `effects`, what it printed in `output`."""
     effects.write_bytes(b"")
-    process = _processes.Process(target=_child, args=(dict(environment), arguments, output, effects, stop), daemon=True)
-    process.start()
-    process.join(120)
-    if process.exitcode is None:
-        process.kill()
-        raise TimeoutError(f"the run at {stop} hangs")
-    return process.exitcode
+    output.write_bytes(b"")
+    return forked.call(_watched, effects, stop, dict(environment), arguments, str(output))
 
 
-def _child(environment: dict[str, str], arguments: list[str], output: Path, effects: Path, stop: Stop | None) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
-    sys.argv = ["app", *arguments]
+def _watched(effects: Path, stop: Stop | None, environment: dict[str, str], arguments: list[str], output: str) -> None:
     _Watch(effects, stop).install()
-    app.__main__.main()
+    forked.main(environment, arguments, output, output)
 
 
 class _Watch:

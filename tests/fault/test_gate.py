@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.fault.world import BEFORE, State, World, launch, new_world
-from tests.program import KEYS
 from tests.services import AwsEndpoint, Login
 
 
@@ -27,7 +26,7 @@ def publish(world: World, launches: list[Any]) -> State:
 def refused(world: World, before: State, said: str, *arguments: str) -> None:
     assert world.run_forked(arguments=arguments) == 4, world.last_line
     assert said in json.loads(world.last_line)["message"]
-    assert {table: world.in_mysql(table) for table in KEYS} == before["mysql"]
+    assert world.all_in_mysql() == before["mysql"]
     assert world.published() == before["manifest"]
 
 

@@ -36,7 +36,7 @@ def test_a_run_ends_as_it_would_with_one_line_on_what_is_left(program: Program, 
     done = ended(program, script, "run")
     assert done.returncode == 0
     assert done.stderr == f"spacex-pipeline: run published (exit 0); standard output could not be written: {reason}\n"
-    program.assert_equal(205)
+    program.assert_equal(40)
     api.fault("launches", Fault(body="html"))
     done = ended(program, script, "run")
     assert done.returncode == 3
@@ -67,11 +67,19 @@ def test_a_refusal_finds_the_stream_that_is_left(program: Program, broken: str, 
     assert line.endswith(f"standard error could not be written: {reason}")
 
 
+def test_help_that_nobody_takes_leaves_one_line(program: Program) -> None:
+    done = ended(program, COMMAND + " >/dev/full", "run", "--help")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "spacex-pipeline: help or version was asked for; standard output could not be written: No space left on device"
+    ]
+
+
 def test_with_both_closed_the_exit_code_is_left(program: Program) -> None:
     assert ended(program, COMMAND + " >&- 2>&-", "run").returncode == 0
     assert ended(program, COMMAND + " >/dev/full 2>/dev/full", "run", "--json").returncode == 0
     assert ended(program, COMMAND + " <&- >&- 2>&-", "fly").returncode == 2
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_sigterm_ends_a_run_cleanly_and_the_next_completes(program: Program, api
     assert program.login.query("SELECT state FROM pipeline_runs") == (("failed",),)
     api.fault("payloads", None)
     program.run()
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_a_run_that_takes_too_long_ends_with_the_code_of_what_it_waited_for(program: Program, api: SampleApi) -> None:

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,13 @@ from tests.sample_api.records import launch
 
 LAUNCHES = "2.3.0/launches"
 TOKEN = "marker-7d1e"
+
+
+@pytest.fixture
+def api() -> Iterator[SampleApi]:
+    """The sample API with all launches, which are three pages."""
+    with SampleApi() as api:
+        yield api
 
 
 @pytest.fixture
@@ -419,7 +426,7 @@ def test_what_is_no_page_ends_the_run(library: Program, api: SampleApi) -> None:
 def test_a_record_that_does_not_fit_is_set_aside_with_its_reason(
     library: Program, api: SampleApi, records: list[dict[str, Any]], edit: Edit, path: str
 ) -> None:
-    records = records[:30]
+    records = records[150:180]  # of one year
     edit(records[5])
     # Served as it stands, as by an API that passes over the filter.
     api.fault(LAUNCHES, Fault(pages=[{"count": 30, "next": None, "previous": None, "results": records}]))

@@ -27,7 +27,7 @@ def warehouse(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mys
         yield warehouse
     assert program.login.query("SELECT state FROM pipeline_runs WHERE run_id = %s", RUN.id) == (("running",),)
     program.run()
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_without_the_lock_nothing_is_merged(warehouse: MysqlWarehouse) -> None:

@@ -23,7 +23,7 @@ from app.core.schema import TABLES
 from app.core.views import VIEWS
 from tests.program import QUICK, Program
 from tests.sample_api import SampleApi
-from tests.sample_api.records import lookups
+from tests.sample_api.records import FEW, few, lookups
 from tests.services import AwsEndpoint, Login, create_database, drop_database
 
 PAGE = Path(__file__).parents[2] / "docs/querying.md"
@@ -109,17 +109,17 @@ def asked(mysql: Login, aws: AwsEndpoint, tmp_path_factory: pytest.TempPathFacto
     aws.create_bucket(bucket := f"test-{secrets.token_hex(8)}")
     login = create_database(mysql, name, name, secrets.token_hex(12))
     payloads = [{"id": f"odd-{i}", "customers": given, "orbit": "LEO "} for i, given in enumerate(CUSTOMERS)]
-    with SampleApi(lookups={"payloads": [*lookups()["payloads"], *payloads]}) as api:
+    with SampleApi(n=FEW, launch=few, lookups={"payloads": [*lookups()["payloads"], *payloads]}) as api:
         settings = {**aws.environment(), **login.environment(), **QUICK, "SOURCE": "spacex", "SOURCE_URL": api.url}
         program = Program({**os.environ, **settings, "S3_BUCKET": bucket, "S3_PREFIX": PREFIX}, aws, login)
         program.run()
         first = moment(program, folder / "first")
         records = json.loads(api.body("v5/launches")) + odd_launches()
         for day, precision, other in (("2023-01-05", "day", "2019-01-01"), ("2023-02-06", "month", "2018-12-30T23:59:59.999999")):
-            for record in records[190:195]:
+            for record in records[33:38]:
                 record["date_utc"] = f"{day}T01:02:03.000Z"
-            records[190]["date_precision"] = precision
-            records[191]["date_utc"] = other
+            records[33]["date_precision"] = precision
+            records[34]["date_utc"] = other
             api.set("launches", records)
             program.run()
         yield Asked(program, first, moment(program, folder / "last"))

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -63,6 +64,13 @@ class Page(HTMLParser):
         """A table's rows by the names in its head."""
         head, *body = self.tables[table]
         return [dict(zip(head, row, strict=True)) for row in body]
+
+
+@pytest.fixture
+def api() -> Iterator[SampleApi]:
+    """The sample API with all launches."""
+    with SampleApi() as api:
+        yield api
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ from app.core.schema import TABLES
 from app.core.transform import frame
 from tests.program import KEYS, Program
 from tests.sample_api import Fault, SampleApi
-from tests.sample_api.records import launch
+from tests.sample_api.records import FEW, few
 
 
 def test_first_run_publishes_every_launch_to_both_stores(program: Program) -> None:
-    result = program.run()
+    with SampleApi() as whole:
+        result = program.run(SOURCE_URL=whole.url)
     assert result["state"] == "published"
     assert result["stores_equal"] is True
     assert result["rows"] == {
@@ -50,6 +51,19 @@ def test_unchanged_source_writes_no_partition_and_no_row(program: Program, api: 
     assert all("if-none-match" in request.headers for request in api.requests)
     states = [row[0] for row in program.login.query("SELECT state FROM pipeline_runs ORDER BY started_at")]
     assert states == ["published", "unchanged"]
+
+
+def test_the_same_answer_gives_the_same_bytes_in_whatever_order_python_hashes(program: Program) -> None:
+    found = []
+    for seed in ("1", "2"):
+        program.run(PYTHONHASHSEED=seed)
+        found.append({key: program.object(key) for key in program.keys("launch")})
+        for key in list(program.keys()):  # the bucket's
+            program.aws.client("s3").delete_object(Bucket=program.bucket, Key=key)
+        for table in (*KEYS, "pipeline_runs"):
+            program.login.query(f"DROP TABLE `{table}`")
+    assert len(found[0]) == 21
+    assert found[0] == found[1]
 
 
 def test_each_look_up_is_fetched_once_a_run(program: Program, api: SampleApi) -> None:
@@ -90,7 +104,7 @@ def test_v4_and_v5_end_in_the_same_rows_but_for_roles(program: Program) -> None:
     v4 = program.in_mysql("launches"), program.in_mysql("launch_payloads"), program.in_mysql("launch_cores")
     assert v4 == v5
     assert {row["role"] for row in program.in_mysql("launch_crew")} == {None}  # v4 sends no roles
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_a_run_that_nobody_watches_loads_neither_pandas_nor_numpy(program: Program) -> None:
@@ -126,13 +140,13 @@ def test_a_lost_or_altered_object_is_healed(program: Program) -> None:
     program.run()
     s3 = program.aws.client("s3")
     good = program.object("launches/year=2018/launches.parquet")
-    s3.delete_object(Bucket=program.bucket, Key="launch_cores/year=2019/launch_cores.parquet")
+    s3.delete_object(Bucket=program.bucket, Key="launch_cores/year=2016/launch_cores.parquet")
     s3.put_object(Bucket=program.bucket, Key="launches/year=2018/launches.parquet", Body=b"something else")
     assert program("verify", "--json", code=8).result["stores_equal"] is False
     result = program.run()
     assert (result["state"], result["files_written"]) == ("published", 2)
     assert program.object("launches/year=2018/launches.parquet") == good
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_rows_altered_in_mysql_are_found_by_verify_and_repaired_by_the_next_run(program: Program) -> None:
@@ -147,7 +161,7 @@ def test_rows_altered_in_mysql_are_found_by_verify_and_repaired_by_the_next_run(
     assert result["merged"]["launches"] == {"inserted": 0, "updated": 1, "deleted": 0}
     assert result["merged"]["launch_payloads"] == {"inserted": 1, "updated": 0, "deleted": 0}
     assert result["files_written"] == 0
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_a_lost_manifest_and_a_lost_database_are_rebuilt(program: Program) -> None:
@@ -155,11 +169,11 @@ def test_a_lost_manifest_and_a_lost_database_are_rebuilt(program: Program) -> No
     s3 = program.aws.client("s3")
     s3.delete_object(Bucket=program.bucket, Key="manifests/latest.json")
     assert program.run()["state"] == "published"
-    program.assert_equal(205)
+    program.assert_equal(40)
     for table in KEYS:
         program.login.query(f"DROP TABLE `{table}`")
     program.run()
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_years_that_athena_does_not_look_for_are_warned_of_each_time(program: Program, api: SampleApi) -> None:
@@ -173,13 +187,13 @@ def test_years_that_athena_does_not_look_for_are_warned_of_each_time(program: Pr
 
 def test_plan_writes_nothing_anywhere(program: Program) -> None:
     result = program("plan", "--json").result
-    assert result["rows"]["launches"] == 205
-    assert (len(result["plan"]["load"]), len(result["plan"]["put"])) == (56, 57)  # a table without rows has a file all the same
+    assert result["rows"]["launches"] == 40
+    assert (len(result["plan"]["load"]), len(result["plan"]["put"])) == (21, 22)  # a table without rows has a file all the same
     assert program.versions() == set()
     assert program.login.query("SHOW TABLES") == ()
     lines = program("plan").lines
     frames = {line["table"]: line for line in lines if line["message"].startswith("frame ")}
-    assert frames["launches"]["shape"][0] == 205
+    assert frames["launches"]["shape"][0] == 40
     for name, table in TABLES.items():
         assert frames[name]["types"] == {column: str(kind) for column, kind in frame(table.arrow.empty_table()).dtypes.items()}
 
@@ -192,12 +206,12 @@ def test_plan_and_run_keep_a_rejected_launch_while_a_column_is_missing(program: 
     api.set("launches", records)
     program.login.query("ALTER TABLE launches DROP COLUMN details")
     planned = program("plan", "--json").result
-    assert (planned["rows"]["launches"], planned["rejected"], planned["retained"]) == (205, 1, 1)
+    assert (planned["rows"]["launches"], planned["rejected"], planned["retained"]) == (40, 1, 1)
     assert any("details" in statement for statement in planned["ddl"])
     result = program.run()
     assert (result["rejected"], result["retained"]) == (1, 1)
     assert program.in_mysql("launches") == before
-    program.assert_equal(205)
+    program.assert_equal(40)
     assert program.run()["rejected"] == 1  # unchanged, and still said
 
 
@@ -227,7 +241,7 @@ def test_second_run_at_the_same_time_leaves_with_7_and_a_killed_one_frees_the_lo
     program.run()
     states = [row[0] for row in program.login.query("SELECT state FROM pipeline_runs ORDER BY started_at")]
     assert states == ["failed", "published"]
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 @pytest.mark.parametrize("there_before", [True, False])
@@ -248,7 +262,7 @@ def test_what_another_writer_put_meanwhile_is_not_overwritten(
     if key.endswith(".parquet"):  # the pointer comes after the commit
         assert program.in_mysql("launches") == (before if there_before else [])
     assert program.run()["state"] == "published"
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def test_rows_that_go_meanwhile_are_missed_where_nothing_was_to_be_written(program: Program, api: SampleApi) -> None:
@@ -259,12 +273,12 @@ def test_rows_that_go_meanwhile_are_missed_where_nothing_was_to_be_written(progr
     assert running.returncode == 8, out
     assert "MySQL launches 2012: 0 rows, not 2" in json.loads(out)["error"]
     program.run()
-    program.assert_equal(205)
+    program.assert_equal(40)
 
 
 def run_that_has_looked(program: Program, api: SampleApi) -> "subprocess.Popen[str]":
     """A run that knows what both stores hold, and waits for a source that has changed in 2006."""
-    changed = [launch(index) for index in range(205)]
+    changed = [few(index) for index in range(FEW)]
     changed[0] = changed[0] | {"name": "Another name"}  # the record itself is shared
     api.set("launches", changed)
     seen = len(api.requests)

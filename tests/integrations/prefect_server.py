@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -70,7 +71,7 @@ class Served(Server):
     def command(self) -> list[str]:
         """As a person would type it."""
         serve = 'prefect flow serve integrations/prefect/flow.py:pipeline --name hourly --cron "7 * * * *" --timezone UTC'
-        return with_environment("prefect", f"cd {ROOT}; exec {serve} --global-limit 1")
+        return with_environment("prefect", f"cd {shlex.quote(str(ROOT))}; exec {serve} --global-limit 1")
 
     def answers(self) -> bool:
         """Whether the server knows of the deployment, and this process waits for its runs."""

@@ -1,9 +1,12 @@
 """The local environment in containers: the built image and the services of the compose file."""
 
+import hashlib
 import json
 import secrets
 import shutil
 import subprocess
+import time
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,6 @@ from tests.services import AwsEndpoint, Login, ServerFailed
 from tests.services.server import HOST
 
 COMPOSE_FILE = "docker-compose.test.yml"
-COMPOSE = ["docker", "compose", "--file", COMPOSE_FILE, "--progress", "quiet"]
 STORES = {"mysql": 3306, "localstack": 4566}
 
 
@@ -31,8 +33,20 @@ def problem(root: Path) -> str | None:
     return None
 
 
+def project_of(checkout: Path) -> str:
+    """The name of a checkout's compose project: two checkouts on one machine never share containers or data."""
+    return f"spacex-pipeline-{hashlib.sha256(bytes(checkout.resolve())).hexdigest()[:8]}"
+
+
 class DockerStack(Stack):
-    """The one compose project of this machine; it is asked for everything that can be known of it."""
+    """The compose project of this checkout; it is asked for everything that can be known of it."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(directory, environment)
+        project = project_of(directory.parent)
+        self.image = environment.get("APP_IMAGE") or project  # one name for all would run what another checkout built last
+        self.outside = {**environment, "APP_IMAGE": self.image, "SOURCE": self.source, "PLACE": self.place}
+        self.compose = ["docker", "compose", "--file", COMPOSE_FILE, "--project-name", project, "--progress", "quiet"]
 
     def obtain(self) -> str | None:
         """Pull and build the images; why that can't be done, or None."""
@@ -45,14 +59,16 @@ class DockerStack(Stack):
             if failed := self._try("docker", "pull", "--quiet", image):
                 return f"{image} can't be pulled: {failed}"
         say("image: building from this checkout (takes a minute or two the first time)")
-        if failed := self._try(*COMPOSE, "build", "app"):
+        begun = time.monotonic()
+        if failed := self._try(*self.compose, "build", "app"):
             return f"the image can't be built: {failed}"
+        say(f"image: built ({time.monotonic() - begun:.0f} s)")
         return None
 
     def up(self) -> None:
         """Start what does not run yet; the bucket and the log group are made before the program starts."""
         services = [*STORES] if self.live else [*STORES, "sample"]
-        if failed := self._try(*COMPOSE, "up", "--detach", "--wait", *services):
+        if failed := self._try(*self.compose, "up", "--detach", "--wait", *services):
             raise ServerFailed(f"the containers did not start: {failed}")
         for name, port in STORES.items():
             say(f"{name}: on {HOST}:{self._port(name, port)}")
@@ -61,7 +77,7 @@ class DockerStack(Stack):
     def start(self, arguments: list[str]) -> int:
         """Run the image in a container that is gone afterwards."""
         name = f"spacex-pipeline-{secrets.token_hex(4)}"
-        command = [*COMPOSE, "run", "--rm", "--name", name, "live" if self.live else "app", "run", *arguments]
+        command = [*self.compose, "run", "--rm", "--name", name, "live" if self.live else "app", "run", *arguments]
         # On a signal Compose leaves, and leaves the container running.
         return run_in_front(command, self.outside, stop=["docker", "stop", "--time=30", name])
 
@@ -72,10 +88,10 @@ class DockerStack(Stack):
 
     @property
     def login(self) -> Login:
-        """The program's user, as the compose file makes it."""
+        """The program's user, in this source's database, as the compose file makes them."""
         given = self._file["services"]["mysql"]["environment"]
         port = self._port("mysql", STORES["mysql"])
-        return Login(HOST, port, given["MYSQL_USER"], given["MYSQL_PASSWORD"], given["MYSQL_DATABASE"])
+        return Login(HOST, port, given["MYSQL_USER"], given["MYSQL_PASSWORD"], self.place)
 
     @property
     def endpoint(self) -> AwsEndpoint:
@@ -87,10 +103,12 @@ class DockerStack(Stack):
         return f"ENGINE=docker {super().ask(command)}"
 
     def down(self) -> None:
-        """Remove containers, network and data; the images stay."""
+        """Remove this checkout's containers, network, data and image; layers to build it from again stay."""
         if self._ask("ps", "--all", "--quiet"):
             self._ask("down", "--volumes", "--remove-orphans")
             say("containers: removed")
+        if self.image == project_of(self.directory.parent) and runs("docker", "image", "inspect", self.image):
+            self._try("docker", "image", "rm", self.image)
 
     @cached_property
     def _file(self) -> Any:
@@ -101,7 +119,7 @@ class DockerStack(Stack):
         return int(self._ask("port", service, str(port)).rpartition(":")[2])
 
     def _ask(self, *arguments: str) -> str:
-        ended = subprocess.run([*COMPOSE, *arguments], env=self.outside, capture_output=True, text=True, check=False)
+        ended = subprocess.run([*self.compose, *arguments], env=self.outside, capture_output=True, text=True, check=False)
         if ended.returncode != 0:
             raise ServerFailed(f"docker compose {arguments[0]}: {ended.stderr.strip()}")
         return ended.stdout.strip()

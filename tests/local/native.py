@@ -4,12 +4,14 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.local.stack import BUCKET, LOG_GROUP, Stack
 from tests.local.terminal import run_in_front, say
-from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, SampleApi, Server
+from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, SampleApi, Server, create_database
 from tests.services.aws import without_settings
 
 
@@ -30,8 +32,12 @@ class NativeStack(Stack):
     def up(self) -> None:
         """Start what does not run yet, and make the bucket and the log group that Terraform makes in AWS."""
         for service in self.services:
+            begun = time.monotonic()
             started = service.ensure()
-            say(f"{service.name}: {'started' if started else 'runs'} on 127.0.0.1:{service.port}")
+            how = f"started after {time.monotonic() - begun:.0f} s" if started else "runs"
+            say(f"{service.name}: {how} on 127.0.0.1:{service.port}")
+        admin, user = self.mysql.admin, self.mysql.login
+        create_database(admin, self.place, user.user, user.password).write(self._options)
         self.endpoint.create_bucket(BUCKET)
         self.endpoint.create_log_group(LOG_GROUP)
         self.write_environment()
@@ -43,8 +49,8 @@ class NativeStack(Stack):
 
     @property
     def login(self) -> Login:
-        """The program's user."""
-        return self.mysql.login
+        """The program's user, in this source's database."""
+        return replace(self.mysql.login, database=self.place)
 
     @property
     def endpoint(self) -> AwsEndpoint:
@@ -53,7 +59,7 @@ class NativeStack(Stack):
 
     def settings(self) -> dict[str, str]:
         """The stores, and the source."""
-        source = {"SOURCE": self.outside.get("SOURCE") or "spacex"}
+        source = {"SOURCE": self.source}
         if not self.live:
             source["SOURCE_URL"] = self.sample.url
         elif token := self.outside.get("LAUNCH_LIBRARY_TOKEN"):
@@ -69,9 +75,12 @@ class NativeStack(Stack):
         """SQL is asked with the database's own client, where there is one."""
         client = shutil.which("mariadb") or shutil.which("mysql")
         if command == "sql" and client:
-            options = os.path.relpath(self.directory / "mysql" / f"{self.login.user}.cnf")
-            return f"{Path(client).name} --defaults-file={shlex.quote(options)} --table -e"
+            return f"{Path(client).name} --defaults-file={shlex.quote(os.path.relpath(self._options))} --table -e"
         return super().ask(command)
+
+    @property
+    def _options(self) -> Path:
+        return self.directory / f"{self.place}.cnf"
 
     def down(self) -> None:
         """Stop what was started here, and remove its data."""

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.sources import known
 from tests.local.terminal import runs, say
 from tests.services import AwsEndpoint, Login
 
 BUCKET = "spacex-launches"
+FROZEN, LIVING = "spacex", "launch_library"
 LOG_GROUP = "/spacex-pipeline/local/run"
 SAMPLE_QUERY = "SELECT launch_year, COUNT(*) AS launches, SUM(success) AS successes FROM launches GROUP BY launch_year"
 
@@ -22,6 +24,9 @@ class Stack(ABC):
         self.directory = directory
         self.outside = environment
         self.live = environment.get("LIVE", "") not in {"", "0"}
+        self.source = environment.get("SOURCE", "").lower() or FROZEN
+        if self.source not in known():
+            raise SystemExit(f"SOURCE is {self.source!r}; it must be one of {', '.join(known())}")
         self.launches = environment.get("LAUNCHES", "")
         if self.launches and not self.launches.isdecimal():
             raise SystemExit(f"LAUNCHES is {self.launches!r}; it must be a number")
@@ -53,9 +58,14 @@ class Stack(ABC):
     def endpoint(self) -> AwsEndpoint:
         """S3 and CloudWatch Logs."""
 
+    @property
+    def place(self) -> str:
+        """Prefix and database of this source: each has its own, and the public API's data are not the sample's."""
+        return f"{self.source}_live" if self.live else self.source
+
     def settings(self) -> dict[str, str]:
         """The stores as this machine sees them: every setting of them that leads anywhere."""
-        where = {"S3_BUCKET": BUCKET, "S3_PREFIX": "", "LOG_GROUP": LOG_GROUP}
+        where = {"S3_BUCKET": BUCKET, "S3_PREFIX": f"{self.place}/", "LOG_GROUP": LOG_GROUP}
         return {**self.endpoint.environment(), **self.login.environment(), **where}
 
     def write_environment(self) -> None:
@@ -71,20 +81,28 @@ class Stack(ABC):
         """Run the program on these services, say how to look further, pass its exit code on."""
         code = self.start(arguments)
         say("", "Look further:", *(f"  {line}" for line in self.hints()))
-        say("Run it again: make run-local. End it: make down")
+        again = " ".join([*(["LIVE=1"] if self.live else []), "make run-local"])
+        say(f"Run it again: {again}{self._named_source}. End it: make down")
+        if self.source == FROZEN:
+            say(f"Source {FROZEN} has been frozen since 2022. The living one: {again} SOURCE={LIVING}")
         return code
+
+    @property
+    def _named_source(self) -> str:
+        return "" if self.source == FROZEN else f" SOURCE={self.source}"
 
     def hints(self) -> list[str]:
         """Commands that work as printed, from the checkout."""
-        lines = [f"{self.ask('sql')} {shlex.quote(SAMPLE_QUERY)}", self.ask("ls")]
+        lines = [f"{self.ask('sql')} {shlex.quote(SAMPLE_QUERY)}", self.ask(f"ls {self.place}/")]
         if runs("aws", "--version"):
             here = shlex.quote(os.path.relpath(self.directory))
-            lines.append(f"(. {here}/environment; aws s3 ls --recursive s3://{BUCKET})")
+            lines.append(f"(. {here}/environment; aws s3 ls --recursive s3://{BUCKET}/{self.place}/)")
         return lines
 
     def ask(self, command: str) -> str:
         """A command of `tests.local`, as it is typed."""
-        return f"{shlex.quote(os.path.relpath(sys.executable))} -m tests.local {command}"
+        given = [*(["LIVE=1"] if self.live else []), *([f"SOURCE={self.source}"] if self._named_source else [])]
+        return " ".join([*given, shlex.quote(os.path.relpath(sys.executable)), "-m tests.local", command])
 
     def sql(self, statement: str) -> int:
         """Print what a statement gives, with tabs between."""

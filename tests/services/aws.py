@@ -63,7 +63,7 @@ class MotoServer(Server):
 
     def command(self) -> list[str]:
         """moto's server in a process of its own."""
-        return [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(self.port)]
+        return [sys.executable, "-m", "tests.services.moto", "-H", HOST, "-p", str(self.port)]
 
     def answers(self) -> bool:
         """Whether moto's own page is served."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 # Packages of the programs only: installing them starts no service and makes no system-wide database.
@@ -44,8 +45,15 @@ def _install() -> str:
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if as_root and not (shutil.which("sudo") and _succeeds(*as_root, "true")):
         return "that needs root, or sudo without a password"
-    apt_get = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    print(f"Installing {PACKAGES[0][0]}: no MySQL or MariaDB server was found", file=sys.stderr, flush=True)
+    print(f"Installing {PACKAGES[0][0]}: no MySQL or MariaDB server was found …", end="", file=sys.stderr, flush=True)
+    begun = time.monotonic()
+    try:
+        return _install_one([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"])
+    finally:
+        print(f" {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+
+
+def _install_one(apt_get: list[str]) -> str:
     # Lists that can't be had need not be those with our packages: no check.
     _succeeds(*apt_get, "update")
     for packages in PACKAGES:

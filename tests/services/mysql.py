@@ -99,8 +99,9 @@ class Login:
 
 def create_database(admin: Login, database: str, user: str, password: str) -> Login:
     """Make a database, unless it is there, and a user who has all rights on it and none elsewhere."""
-    if not re.fullmatch("[A-Za-z0-9]+", database):
-        raise ValueError(f"{database!r}: only letters and digits, since _ and % are wild cards in a GRANT")
+    if not re.fullmatch("[A-Za-z0-9_]+", database):
+        raise ValueError(f"{database!r}: only letters, digits and underscores")
+    granted = database.replace("_", r"\_")  # else a wild card
     with admin.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{database}`")
         cursor.execute("SELECT USER()")
@@ -108,7 +109,7 @@ def create_database(admin: Login, database: str, user: str, password: str) -> Lo
         for host in sorted({seen_as, HOST, "localhost"}):
             cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (user, host, password))
             cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (user, host, password))
-            cursor.execute(f"GRANT ALL ON `{database}`.* TO %s@%s", (user, host))
+            cursor.execute(f"GRANT ALL ON `{granted}`.* TO %s@%s", (user, host))
     login = Login(admin.host, admin.port, user, password, database)
     # MySQL asks for the password itself until a user has logged in once, and the program gives it to no server on trust.
     login.connect().close()
@@ -207,11 +208,12 @@ class MysqlServer(Server):
             command = [*self._base(made), "--initialize-insecure", *QUICK]
         else:
             script = self._install_script()
-            options = [*self._base(made)[1:], f"--basedir={script.parent.parent}", "--skip-test-db", *QUICK]
+            # From the directory itself: as root the script hands the name to chown unquoted, and a path may hold blanks.
+            options = [*self._base("./data.new")[1:], f"--basedir={script.parent.parent}", "--skip-test-db", *QUICK]
             command = [str(script), *options]
         own = {**os.environ, "TMPDIR": str(self.directory)}  # likewise while the tables are made
         with self.log.open("ab") as output:
-            done = subprocess.run(command, env=own, stdout=output, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(command, cwd=self.directory, env=own, stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
             raise ServerFailed(self.explain("could not make its data directory"))
         made.rename(self._data)
@@ -237,7 +239,7 @@ class MysqlServer(Server):
             login.write(file)
         return login
 
-    def _base(self, data: Path | None = None) -> list[str]:
+    def _base(self, data: Path | str | None = None) -> list[str]:
         as_root = ["--user=root"] if os.geteuid() == 0 else []  # a server refuses to run as root unless told to
         program = self._unconfined(self._program)
         home = [] if program == self._program else [f"--basedir={self._program.resolve().parent.parent}"]

@@ -1,5 +1,6 @@
 """What is written down is what the code does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from app import __version__, errors
 from app.cli import Request, cli, parse
 from app.contract import contract, views
+from app.schemas import schemas
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,12 @@ def test_the_views_for_other_systems_are_their_definitions() -> None:
     """`python -m app.contract views` prints what belongs between the marks."""
     part = (ROOT / "docs/querying.md").read_text().split("<!-- python -m app.contract views -->")[1]
     assert part.split("<!-- end of views -->")[0].strip() == views().strip()
+
+
+def test_the_schemas_are_those_of_what_commands_print() -> None:
+    """`python -m app.schemas docs/schemas` mends them."""
+    found = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/schemas").iterdir()}
+    assert found == schemas()
 
 
 def test_every_setting_is_in_the_readme_and_none_else() -> None:

@@ -58,11 +58,11 @@ def test_two_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.Mo
     found = []
     for worth_it in (True, False):
         monkeypatch.setattr(candidate, "is_worth_it", lambda value=worth_it: value)
-        derived, accepted, earlier = candidate._read_launches(RUN, adapters, endpoints, set(), tmp_path / f"rows-{worth_it}")
+        derived, earlier = candidate._read_launches(RUN, adapters, endpoints, set(), tmp_path / f"rows-{worth_it}")
         derived.spill.close()
         rejected = [(r.endpoint, r.index, r.id, r.path, r.value, r.reason) for r in derived.rejected]
         contents = derived.spill.checksums
-        found.append((contents, accepted, earlier, rejected, derived.lookups, derived.newest_launch_utc))
+        found.append((contents, derived.accepted_ids, earlier, rejected, derived.lookups, derived.newest_launch_utc))
     assert begun == [True]
     two, one = found
     assert two == one

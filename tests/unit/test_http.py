@@ -43,6 +43,17 @@ def test_a_transient_status_is_tried_again(fetch: Fetch, api: SampleApi, status:
     assert all(0 < wait <= 10 for wait in waits)
 
 
+def test_an_answer_that_took_several_attempts_leaves_one_line_with_their_number(api: SampleApi, tmp_path: Path) -> None:
+    lines: list[str] = []
+    client = HttpClient(sleep=lambda _: None, warn=lines.append)
+    url = f"{api.url}/v4/rockets"
+    api.fault("rockets", Fault(status=503, first=2))
+    client.fetch(url, tmp_path / "body")
+    assert lines == [f"{url}: answered at attempt 3; before it: HTTP 503 Service Unavailable"]
+    client.fetch(url, tmp_path / "body")
+    assert len(lines) == 1
+
+
 def test_both_forms_of_retry_after_are_kept_to_and_capped(fetch: Fetch) -> None:
     assert fetch(Fault(status=503, retry_after=2, first=2)) == [2, 2]
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)

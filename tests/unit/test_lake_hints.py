@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 from app.lake.hints import hint_of
 
 
-def answered(code: str, **more: str) -> ClientError:
+def answered(code: str, message: str = "", **more: str) -> ClientError:
     """An error that S3 answered with."""
-    return ClientError({"Error": {"Code": code, "Message": "", **more}}, "PutObject")
+    return ClientError({"Error": {"Code": code, "Message": message, **more}}, "PutObject")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,19 @@ def answered(code: str, **more: str) -> ClientError:
         (answered("403"), "grant this action on this key to the task role (s3:PutObject)"),
         (answered("PermanentRedirect"), "the bucket is in another region than AWS_DEFAULT_REGION"),
         (answered("AuthorizationHeaderMalformed", Region="eu-west-1"), "AWS_DEFAULT_REGION: set it to eu-west-1"),
-        (answered("InternalError"), ""),
+        (answered("InternalError"), "S3 failed at every attempt"),
+        (answered("ServiceUnavailable"), "S3 failed at every attempt"),
+        (answered("NotImplemented"), "AWS_ENDPOINT_URL must name a service that speaks S3"),
+        (answered("404"), "AWS_ENDPOINT_URL must name a service that speaks S3"),
+        (answered("InvalidBucketName"), "S3_BUCKET is no name"),
+        (answered("InvalidObjectState"), "a lifecycle rule has moved the object"),
+        (answered("KMS.DisabledException"), "the key that encrypts the bucket"),
+        (answered("AccessDenied", "not authorized to perform: kms:Decrypt"), "kms:GenerateDataKey to the task role"),
+        (aws.EndpointConnectionError(endpoint_url="x"), "can S3 be reached from here"),
+        (aws.ConnectTimeoutError(endpoint_url="x"), "can S3 be reached from here"),
+        (aws.ReadTimeoutError(endpoint_url="x"), "can S3 be reached from here"),
+        (aws.SSLError(endpoint_url="x", error="y"), "AWS_CA_BUNDLE names the authorities"),
+        (answered("NeverHeardOf"), ""),
         (ValueError("x"), ""),
     ],
 )

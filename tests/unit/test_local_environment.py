@@ -1,6 +1,8 @@
 """The local environment leads nowhere but to this machine, and says plainly what it can't do."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from tests.local import __main__ as local
 from tests.local import docker
+from tests.local.docker import DockerStack
 from tests.local.native import NativeStack
 from tests.local.terminal import run_in_front
 from tests.services import install
@@ -66,6 +69,68 @@ def test_environment_file_takes_real_accounts_away(tmp_path: Path) -> None:
     found = dict(line.split("=", 1) for line in shown.splitlines())
     assert {key for key in found if key.startswith("AWS_")} == set(AwsEndpoint("").environment())
     assert found["AWS_ACCESS_KEY_ID"] == "test"
+
+
+def test_each_source_has_its_own_prefix_and_database_and_the_public_api_as_well(tmp_path: Path) -> None:
+    """What a run finds there is never another source's, nor a sample."""
+    given: list[dict[str, str]] = [{}, {"LIVE": "1"}, {"SOURCE": "launch_library"}, {"SOURCE": "launch_library", "LIVE": "1"}]
+    for kind in (NativeStack, DockerStack):
+        places = [(stack.place, stack.ask("sql")) for stack in (kind(tmp_path / ".local", one) for one in given)]
+        assert len(set(places)) == 4
+    settings = [NativeStack(tmp_path / ".local", one).settings() for one in given]
+    assert len({one["S3_PREFIX"] for one in settings}) == len({one["MYSQL_DATABASE"] for one in settings}) == 4
+
+
+def test_two_checkouts_have_containers_and_images_of_their_own(tmp_path: Path) -> None:
+    """`make down` in one removes what its own project has."""
+    one, other = (DockerStack(tmp_path / name / ".local", {}) for name in ("one", "other"))
+    assert one.image != other.image
+    assert one.compose != other.compose
+    assert one.compose == DockerStack(tmp_path / "one" / ".local", {"SOURCE": "launch_library"}).compose
+
+
+def test_a_run_needs_no_tool_of_developers() -> None:
+    """All that `make run-local` starts is imported where the other packages of `make setup` can't be."""
+    code = """
+import importlib.metadata, pathlib, re, sys
+pinned = lambda name: set(re.findall(r"^([a-z0-9-]+)==", pathlib.Path(name).read_text(), re.MULTILINE))
+tools = pinned("requirements-dev.txt") - pinned("requirements-local.txt")
+for module, packages in importlib.metadata.packages_distributions().items():
+    if all(re.sub("[-_.]+", "-", package).lower() in tools for package in packages):
+        sys.modules[module] = None
+assert "pytest" in sys.modules
+import tests.local.__main__, tests.sample_api.__main__, app.commands.wiring
+import moto.server, moto.s3.urls, moto.logs.urls, moto.moto_api._internal.urls
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=local.ROOT, check=True)
+
+
+@pytest.mark.parametrize("kind", ["local", "dev"])
+def test_what_pip_does_is_said_with_its_seconds(kind: str, tmp_path: Path) -> None:
+    """By a Python that only takes its time."""
+    (tmp_path / "tests/local").mkdir(parents=True)
+    script = shutil.copy(Path(local.ROOT) / "tests/local/make-venv", tmp_path / "tests/local")
+    requirements = shutil.copy(Path(local.ROOT) / f"requirements-{kind}.txt", tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ncase "$*" in *require-hashes*) sleep 1 ;; esac\n')
+    python.chmod(0o755)
+    done = subprocess.run([script, kind], capture_output=True, text=True, check=True)
+    packages = sum("==" in line for line in Path(requirements).read_text().splitlines())
+    assert re.fullmatch(
+        rf"Installing {packages} pinned packages \(.*\) … [12] s\nInstalling this checkout … [01] s\n", done.stderr
+    )
+    assert (tmp_path / ".venv/can-run").exists()
+    assert (tmp_path / ".venv/up-to-date").exists() == (kind == "dev")
+
+
+def test_help_fits_a_terminal_and_names_the_living_source() -> None:
+    """80 columns."""
+    text = subprocess.run(["make", "help"], cwd=local.ROOT, capture_output=True, text=True, check=True).stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"^  make run-local .*SOURCE=launch_library", text, re.MULTILINE)
+    targets = re.findall(r"^([a-z][a-z0-9-]*):", (Path(local.ROOT) / "Makefile").read_text(), re.MULTILINE)
+    assert re.findall(r"^  make ([a-z0-9-]+)", text, re.MULTILINE) == targets
 
 
 def test_forced_docker_without_docker_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

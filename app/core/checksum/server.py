@@ -41,6 +41,4 @@ def _value_text(column: Column, alias: str) -> str:
         value = f"IF({tiny}, CONCAT('*', CAST({value} * {TINY_SCALE}e0 AS CHAR)), CAST({value} AS CHAR))"
     elif not pa.types.is_string(column.kind.value.arrow):
         value = f"CAST({value} AS CHAR)"
-    elif "ascii" in column.kind.value.mysql:
-        value = f"CONVERT({value} USING utf8mb4)"
     return f"COALESCE(CONCAT(LENGTH({value}), ':', {value}), '-')"

@@ -74,7 +74,7 @@ class LaunchLibrarySource:
     def extract(self, previous: Mapping[str, ArchivedResponse], spool: Path) -> Iterator[Response]:
         """The launches: all of them when the budget allows it, else what changed since `previous`. Raises SourceError."""
         before = previous.get("launches")
-        yield settled(self._launches_url, lambda ids: self._read(before, spool, ids))
+        yield settled(self._launches_url, lambda ids: self._read(before, spool, ids), self._warn)
 
     def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""

@@ -93,7 +93,7 @@ class SpacexSource:
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
-        return settled(f"{url}/query", lambda ids: self._read_pages(name, f"{url}/query", spool, ids))
+        return settled(f"{url}/query", lambda ids: self._read_pages(name, f"{url}/query", spool, ids), self._warn)
 
     def _read_pages(self, name: str, url: str, spool: Path, last_ids: frozenset[str] | None) -> tuple[Body, ...]:
         pages = Pages(last_ids)

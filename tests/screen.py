@@ -1,0 +1,62 @@
+"""A terminal of a given size, and what stands on it once a command has ended."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import dataclass
+
+import pyte
+
+from tests.program import Program
+
+_MOST_LINES = 10_000
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a person sees: `visible` without scrolling, `lines` with all that has scrolled away; `raw` is what was written."""
+
+    raw: bytes
+    lines: list[str]
+    visible: list[str]
+    is_cursor_hidden: bool
+
+    @property
+    def text(self) -> str:
+        """What is seen without scrolling, as text."""
+        return "\n".join(self.visible)
+
+
+def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: int = 0, **settings: str) -> Screen:
+    """Run a command on a terminal of so many columns and lines; it must exit with `code`."""
+    columns, lines = size
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environment = {**program.environment, "TERM": "xterm-256color", **settings}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", *arguments], env=environment, stdout=theirs, stderr=theirs, stdin=theirs
+    )
+    os.close(theirs)
+    raw = b""
+    try:
+        while chunk := os.read(ours, 1 << 16):
+            raw += chunk
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    os.close(ours)
+    assert process.wait(60) == code, raw.decode(errors="replace")
+    assert b"Traceback" not in raw
+    return _shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
+
+
+def _shown(raw: bytes, size: tuple[int, int], encoding: str) -> Screen:
+    columns, lines = size
+    screen = pyte.HistoryScreen(columns, lines, history=_MOST_LINES, ratio=1)
+    pyte.Stream(screen).feed(raw.decode(encoding))
+    gone = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
+    visible = [line.rstrip() for line in screen.display]
+    return Screen(raw, [*gone, *visible], visible, screen.cursor.hidden)
