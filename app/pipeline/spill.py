@@ -62,8 +62,9 @@ class Spill:
         """
         there = {table for table, _ in (*self.checksums, *besides)}
         years = [year for table, year in self.checksums if table == LAUNCHES.name]
-        for table in TABLES.keys() - there if years else ():
-            self.checksums[table, min(years)] = EMPTY
+        for table in TABLES:
+            if years and table not in there:
+                self.checksums[table, min(years)] = EMPTY
 
     def absorb(self, other: "Spill") -> None:
         """Add all rows of a closed spill, which stay in its files."""

@@ -62,7 +62,7 @@ def test_the_same_answer_gives_the_same_bytes_in_whatever_order_python_hashes(pr
             program.aws.client("s3").delete_object(Bucket=program.bucket, Key=key)
         for table in (*KEYS, "pipeline_runs"):
             program.login.query(f"DROP TABLE `{table}`")
-    assert len(found[0]) == 21
+    assert len(found[0]) == 22
     assert found[0] == found[1]
 
 
