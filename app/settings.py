@@ -198,7 +198,7 @@ def load_settings(files: Sequence[Path] = (), *, for_init_db: bool = False) -> S
         for name, value in found.items():
             if not os.environ.get(name):
                 os.environ[name] = value
-    faults += [*_faults_of_clients(), *_missing(_FOR_INIT_DB if for_init_db else ())]
+    faults += [*_faults_of_clients(), *_faults_of_names(), *_missing(_FOR_INIT_DB if for_init_db else ())]
     try:
         settings = Settings()  # type: ignore[call-arg]  # the environment gives the rest
     except ValidationError as error:
@@ -216,6 +216,13 @@ def _faults_of_clients() -> Iterator[str]:
                 del os.environ[name]
             elif fault := _fault_of(value):
                 yield f"{name} {fault}"
+
+
+def _faults_of_names() -> Iterator[str]:
+    for name in os.environ:
+        plain = name.strip(f"{_BYTE_ORDER_MARK} \t\r\n")
+        if plain != name and (plain.lower() in Settings.model_fields or _OF_CLIENTS.fullmatch(plain)):
+            yield f"{plain} is set by a name that begins or ends with a space or a byte order mark"
 
 
 def _missing(needed: Iterable[str]) -> Iterator[str]:

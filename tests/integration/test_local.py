@@ -89,6 +89,7 @@ def test_sources_are_switched_freely_and_checkouts_share_nothing(local: Local, c
     shown = local("sql", "SELECT DISTINCT source FROM launches", SOURCE="launch_library")
     assert shown.stdout == "source\nlaunch_library\n"
     assert local("sql", "SELECT DISTINCT source FROM launches").stdout == "source\nspacex\n"
+    assert local("sql", "SELECT", SOURCE="launch_library").stderr.startswith("MySQL says: You have an error in your SQL syntax")
     for source in ("launch_library", "spacex"):
         assert f" {source}/manifests/latest.json" in local("ls", f"{source}/").stdout
     assert local("run", SOURCE="nasa").stderr == "SOURCE is 'nasa'; it must be one of launch_library, spacex\n"

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
+import pymysql
+
 from app.sources import known
 from tests.local.terminal import runs, say
 from tests.services import AwsEndpoint, Login
@@ -106,12 +108,16 @@ class Stack(ABC):
 
     def sql(self, statement: str) -> int:
         """Print what a statement gives, with tabs between."""
-        with self.login.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            if cursor.description:
-                print(*(column[0] for column in cursor.description), sep="\t")
-            for row in cursor.fetchall():
-                print(*("NULL" if value is None else value for value in row), sep="\t")
+        try:
+            with self.login.connect() as connection, connection.cursor() as cursor:
+                cursor.execute(statement)
+                names, rows = [column[0] for column in cursor.description or ()], cursor.fetchall()
+        except pymysql.MySQLError as error:
+            raise SystemExit(f"MySQL says: {error.args[-1]}") from None
+        if names:
+            print(*names, sep="\t")
+        for row in rows:
+            print(*("NULL" if value is None else value for value in row), sep="\t")
         return 0
 
     def list_objects(self, prefix: str) -> int:

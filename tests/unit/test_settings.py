@@ -94,6 +94,14 @@ def test_an_empty_variable_of_boto3_is_an_unset_one_too(monkeypatch: pytest.Monk
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"} & set(os.environ)
 
 
+@pytest.mark.parametrize("name", ["\ufeffS3_BUCKET", "S3_BUCKET ", "AWS_PROFILE\t"])
+def test_a_name_that_is_not_quite_one_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, S3_BUCKET=None, **{name: "bucket"})
+    with pytest.raises(SettingsError, match=f"^{name.strip()} is set by a name that ".replace("\ufeff", "")) as refused:
+        load_settings()
+    assert "S3_BUCKET is not set" in refused.value.message
+
+
 def test_letters_of_either_case_and_slashes_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     only(
         monkeypatch, LOG_LEVEL="info", SOURCE="SpaceX", SPACEX_API_VERSION="V4", SOURCE_URL="http://a.example/", S3_PREFIX="/a/b"
