@@ -1,7 +1,13 @@
-"""Writes the data contract's table from the schema: `python -m app.contract > docs/data-contract.md`."""
+"""Writes what documents say of the tables from their definitions.
+
+`python -m app.contract > docs/data-contract.md`; `python -m app.contract views` for `docs/querying.md`, between the marks.
+"""
+
+import sys
 
 from . import sources
 from .core.schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from .core.views import ATHENA, DUCKDB, VIEWS
 from .mysql.sql import LINEAGE
 
 _HEAD = """# Data contract
@@ -38,6 +44,9 @@ def contract() -> str:
     lines += [
         f"MySQL alone has {lineage} (not in `launch_changes`): the run that last changed the row, and when. In no checksum.",
         "",
+        "The meanings are comments of MySQL's columns, and `doc` in the metadata of each field of the Parquet files. A table",
+        "without rows has one file without rows, in the year of the first launch.",
+        "",
     ]
     for source, fields in ((name, sources.not_kept(name)) for name in sources.known()):
         lines += [f"## Source `{source}`: not kept as columns", "", "| field | why |", "|---|---|"]
@@ -50,5 +59,24 @@ def contract() -> str:
     return "\n".join(lines)
 
 
+def views() -> str:
+    """The views as Markdown: what they mean, and how other systems than MySQL get them."""
+    lines = []
+    for view in VIEWS.values():
+        lines += [f"### `{view.name}`", "", f"{view.meaning}.", "", "| column | meaning |", "|---|---|"]
+        lines += [f"| `{name}` | {meaning} |" for name, meaning in view.columns.items()]
+        selects = {"duckdb": view.select(DUCKDB), "athena": view.select(ATHENA)}
+        is_one = selects["duckdb"] == selects["athena"]
+        blocks = (
+            {"duckdb athena": selects["duckdb"]} if is_one else {"duckdb": selects["duckdb"], "athena-only": selects["athena"]}
+        )
+        for systems, select in blocks.items():
+            lines += ["", f"```sql {systems}", f"CREATE VIEW {view.name} AS", f"{select};", "```"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+PAGES = {"contract": contract, "views": views}
+
 if __name__ == "__main__":
-    print(contract(), end="")  # noqa: T201
+    print(PAGES[sys.argv[1] if sys.argv[1:] else "contract"](), end="")  # noqa: T201

@@ -23,7 +23,7 @@ KEYS = {
     "launch_payloads": ("launch_id", "position"),
     "launch_failures": ("launch_id", "position"),
     "launch_crew": ("launch_id", "position"),
-    "launch_changes": ("launch_id", "run_id", "column"),
+    "launch_changes": ("launch_id", "run_id", "column_name"),
 }
 ONLY_IN_MYSQL = {"changed_run_id", "changed_at"}  # but in launch_changes, where the second is a fact
 ONLY_IN_PATH = {"year"}
@@ -89,6 +89,10 @@ class Program:
     def run(self, *arguments: str, code: int | None = 0, **settings: str) -> dict[str, Any]:
         """The result of one run."""
         return self("run", "--json", *arguments, code=code, **settings).result
+
+    def tables(self) -> list[str]:
+        """The tables of the database; views are none."""
+        return [name for name, _ in self.login.query("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
 
     # --- what an outsider reads -----------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ _SHOWN_COLUMNS = {
     "launch_cores": [
         "launch_id",
         "core_serial",
-        "flight_number",
+        "core_flight_number",
         "reused",
         "landing_success",
         "landing_type",
@@ -42,7 +42,7 @@ _SHOWN_COLUMNS = {
     ],
     "launch_payloads": ["launch_id", "name", "type", "customers", "mass_kg", "orbit"],
     "launch_failures": ["launch_id", "time_s", "altitude_km", "reason"],
-    "launch_changes": ["launch_id", "changed_at", "column", "old", "new"],
+    "launch_changes": ["launch_id", "changed_at", "column_name", "old_value", "new_value"],
     "launch_crew": ["launch_id", "crew_id", "name", "role"],
 }
 

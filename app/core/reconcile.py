@@ -87,10 +87,15 @@ def departures(current: CurrentState) -> list[str]:
     faults = {key: object_fault(files.get(key), current.objects.get(key)) for key in files.keys() | current.objects.keys()}
     found += [f"S3 {key[0]} {key[1]}: the object {fault}" for key, fault in sorted(faults.items()) if fault]
     for key in sorted(files.keys() | current.in_mysql.keys()):
-        named, stored = checksum_named(files, key), current.in_mysql.get(key)
-        if named != stored:
+        named, stored = checksum_named(files, key), current.in_mysql.get(key, EMPTY)
+        if named != stored and _is_comparable(current, key[0]):
             found.append(f"MySQL {key[0]} {key[1]}: {_shown(stored)}, not {_shown(named)}")
     return found
+
+
+def _is_comparable(current: CurrentState, table: str) -> bool:
+    """Whether the manifest's digests of a table cover the same columns as those of today."""
+    return current.manifest is None or TABLES[table].as_of(current.manifest.schema_version) == TABLES[table]
 
 
 def object_fault(named: WrittenFile | None, stored: StoredObject | None) -> str | None:
@@ -104,9 +109,9 @@ def object_fault(named: WrittenFile | None, stored: StoredObject | None) -> str 
     return None if named.version_id == stored.version_id else "is another version with the same bytes"
 
 
-def checksum_named(files: Mapping[PartitionKey, WrittenFile], key: PartitionKey) -> Checksum | None:
-    """What the manifest says that a partition holds."""
-    return Checksum(files[key].rows, files[key].digest) if key in files else None
+def checksum_named(files: Mapping[PartitionKey, WrittenFile], key: PartitionKey) -> Checksum:
+    """What the manifest says that a partition holds; one that it does not name is empty."""
+    return Checksum(files[key].rows, files[key].digest) if key in files else EMPTY
 
 
 def is_mysql_ahead(current: CurrentState) -> bool:
@@ -205,7 +210,7 @@ def reconcile(wanted: Mapping[PartitionKey, Checksum], current: CurrentState, ca
         is_same_object = object_fault(files.get(key), current.objects.get(key)) is None
         return is_same_code and is_same_object and checksum_named(files, key) == wanted[key]
 
-    load = frozenset(key for key, checksum in wanted.items() if current.in_mysql.get(key) != checksum)
+    load = frozenset(key for key, checksum in wanted.items() if current.in_mysql.get(key, EMPTY) != checksum)
     append = frozenset(key for key in load if key in carried and current.in_mysql.get(key) == carried[key])
     gone = {key for key in current.in_mysql if key not in wanted}
     scope: dict[str, set[int]] = {table: set() for table, _ in load}
@@ -229,10 +234,13 @@ def differences(
     in_mysql: Mapping[PartitionKey, Checksum],
     mysql_rows: Mapping[PartitionKey, int],
 ) -> list[str]:
-    """Where the stores, as read back, are not what was wanted: touched partitions by content, all others by row count."""
+    """Where the stores, as read back, are not what was wanted: touched partitions by content, all others by row count.
+
+    MySQL has no partitions, only rows: an empty one is not among its own.
+    """
     found = []
     for key in sorted(touched):
-        for store, held in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key))):
+        for store, held in (("S3", in_s3.get(key)), ("MySQL", in_mysql.get(key, EMPTY))):
             if held != wanted[key]:
                 found.append(f"{store} {key[0]} {key[1]}: {_shown(held)}, not {_shown(wanted[key])}")
     wanted_rows = {key: checksum.rows for key, checksum in wanted.items()}
@@ -245,7 +253,7 @@ def differences(
 
 
 def _shown(checksum: Checksum | None) -> str:
-    if checksum is None:
+    if checksum in (None, EMPTY):
         return "nothing"
     is_digest = len(checksum.digest) == len(EMPTY.digest)  # else it says itself what is wrong
     return f"{checksum.rows} rows {checksum.digest[:8] if is_digest else checksum.digest}"

@@ -53,7 +53,8 @@ class LastRun:
 class Prepared:
     """What the database was before a run, and what was done to make it ready.
 
-    `number` is this run's; `clock_skew_s` how far this machine's clock is ahead of the server's.
+    `number` is this run's; `clock_skew_s` how far this machine's clock is ahead of the server's; `missing_views` are those that
+    could not be made, with the reason.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Prepared:
     ddl: list[str]
     unknown_columns: list[str]
     clock_skew_s: float
+    missing_views: list[str]
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,24 @@ Types are declared here and nowhere else, never taken from the data of the day, 
 the same schema, and MySQL holds the same values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-"""Raised when a column is added, removed or retyped: the next run rewrites every partition."""
+SCHEMA_VERSION = 2
+"""Raised when a column is added, removed, renamed or retyped: the next run rewrites every partition."""
 
 TRANSFORM_VERSION = 2
 """Raised when the same source would give other rows: the next run rewrites every partition."""
+
+
+DOC = "doc"
+"""The name of a meaning in a file's metadata."""
+
+
+PROJECTED_YEARS = range(1950, 2101)
+"""Launch years that Athena's tables by path cover: each of them is looked for in a query of all years."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a canonical table; `required` columns are never null."""
+    """One column of a canonical table; `required` columns are never null.
+
+    `former_name` is what earlier schema versions called it, `since` the schema version that added it.
+    """
 
     name: str
     kind: Kind
     meaning: str
     required: bool = False
+    former_name: str | None = None
+    since: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,9 +82,19 @@ class Table:
         return pa.schema([pa.field(c.name, c.kind.value.arrow, nullable=not c.required) for c in self.columns])
 
     @property
+    def parquet(self) -> pa.Schema:
+        """The same with the meanings, as files have them: in the metadata of each field, under the name that Iceberg reads."""
+        fields = [field.with_metadata({DOC: c.meaning}) for field, c in zip(self.arrow, self.columns, strict=True)]
+        return pa.schema(fields, {DOC: self.meaning})
+
+    @property
     def facts(self) -> tuple[Column, ...]:
         """The columns that the row hash covers: all but the hash itself."""
         return tuple(c for c in self.columns if c.name != "row_hash")
+
+    def as_of(self, version: int) -> "Table":
+        """The table without the columns that later schema versions added; names are those of today."""
+        return replace(self, columns=tuple(c for c in self.columns if c.since <= version))
 
 
 _K, _L, _T, _P = Kind.KEY, Kind.LABEL, Kind.TEXT, Kind.PROSE
@@ -158,7 +181,7 @@ LAUNCH_CORES = Table(
         Column("core_id", _K, "Booster; null while not assigned"),
         Column("core_serial", _L, "Booster's serial, as B1058"),
         Column("core_block", _I, "Booster's block"),
-        Column("flight_number", _I, "Which flight of the booster this was, from 1"),
+        Column("core_flight_number", _I, "Which flight of the booster this was, from 1", former_name="flight_number"),
         Column("gridfins", _F, "Had grid fins"),
         Column("legs", _F, "Had landing legs"),
         Column("reused", _F, "Had flown before"),
@@ -244,17 +267,24 @@ LAUNCH_CREW = Table(
     ),
 )
 
+_OF_A_CHANGE = "The column; launch_id for a launch that came (old_value is null) or went (new_value is null)"
 LAUNCH_CHANGES = Table(
     "launch_changes",
-    ("launch_id", "run_id", "column"),
+    ("launch_id", "run_id", "column_name"),
     "One column of `launches` that one run found changed; rows are added and never altered",
     (
         _LAUNCH_ID,
         Column("run_id", _K, "The run that found it", required=True),
         Column("changed_at", _TIME, "When that run began, UTC", required=True),
-        Column("column", _K, "The column; launch_id for a launch that came (old is null) or went (new is null)", required=True),
-        Column("old", _P, "The value before, as text; flags are 0 and 1"),
-        Column("new", _P, "The value after, as text"),
+        Column(
+            "source",
+            _K,
+            "The API whose launch it is; null for a change found before schema version 2 by a run not known",
+            since=2,
+        ),
+        Column("column_name", _K, _OF_A_CHANGE, required=True, former_name="column"),
+        Column("old_value", _P, "The value before, as text; flags are 0 and 1", former_name="old"),
+        Column("new_value", _P, "The value after, as text", former_name="new"),
         Column("launch_year", _I, "Year of the launch's date_utc after the change; the partition", required=True),
         _TAIL[1],
     ),

@@ -23,11 +23,15 @@ def transform(rows: Rows) -> dict[str, pa.Table]:
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows of a file, perhaps of an older schema, by the schema of today: columns that it lacks are null, the hashes new."""
-    facts = {
-        c.name: rows[c.name].cast(c.kind.value.arrow) if c.name in rows.column_names else pa.nulls(len(rows), c.kind.value.arrow)
-        for c in table.facts
-    }
+    """Rows of a file, perhaps of an older schema, by the schema of today.
+
+    A column is found by its former name too; those that the file lacks are null. The hashes are new.
+    """
+    facts = {}
+    for column in table.facts:
+        kind = column.kind.value.arrow
+        name = next((n for n in (column.name, column.former_name) if n in rows.column_names), None)
+        facts[column.name] = rows[name].cast(kind) if name else pa.nulls(len(rows), kind)
     return pa.table({**facts, "row_hash": row_hashes(table, pa.table(facts))}, schema=table.arrow)
 
 

@@ -68,7 +68,7 @@ class Partitions:
         """Replace one partition's object by one PUT, if it still is the one that was listed. Raises LakeError."""
         table, year = key
         buffer = io.BytesIO()
-        with self._one_in_memory(checksum.rows), pq.ParquetWriter(buffer, TABLES[table].arrow, **_PARQUET) as writer:
+        with self._one_in_memory(checksum.rows), pq.ParquetWriter(buffer, TABLES[table].parquet, **_PARQUET) as writer:
             for part in rows:
                 writer.write_table(part)
         body = buffer.getvalue()

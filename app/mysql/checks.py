@@ -2,12 +2,13 @@
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..core.health import Check, clock_check
 from ..errors import WarehouseError
 from ..settings import Settings
 from .query import error_code
-from .requirements import Requirement, clock_skew_s, of_a_run, of_the_tables
+from .requirements import Requirement, clock_skew_s, of_a_run, of_the_tables, of_the_views
 from .session import Session
 from .warehouse import MysqlWarehouse
 
@@ -29,6 +30,8 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield _tls(settings, session)
         for requirement in (of_the_tables(), *of_a_run()):
             yield _proven(requirement, session)
+        views = _proven(of_the_views(), session)
+        yield replace(views, passed=True, warning=not views.passed)
     finally:
         session.close()
 
@@ -36,7 +39,7 @@ def checks(settings: Settings) -> Iterator[Check]:
 def tables(settings: Settings) -> Iterator[Check]:
     """The tables against the schema. Raises WarehouseError when a person has to approve DDL."""
     with MysqlWarehouse(settings) as warehouse:
-        pending = len(warehouse.pending_ddl())
+        pending = len(warehouse.pending_ddl()) + len(warehouse.pending_descriptions())
         found = f"a run begins with {pending} statements of DDL" if pending else "as the schema says"
         yield Check("MySQL tables", True, found, "", _EXIT_CODE)
 

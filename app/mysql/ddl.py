@@ -1,16 +1,17 @@
 """What must change in the database before a load, as pure text: the tables that are there against those of `schema.py`.
 
-Missing tables are made, missing columns added, narrow types widened. A column that the schema does not know is left alone when
-a row can be inserted without it. Everything else is for a person: the run stops with the DDL that it would take.
+Missing tables are made, missing columns added, columns with a former name renamed, narrow types widened. A column that the
+schema does not know is left alone when a row can be inserted without it. Everything else is for a person: the run stops with the
+DDL that it would take.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.identifiers import quoted
 from ..core.schema import TABLES
-from .sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions, create_table
+from .sql import RUNS_COLUMNS, RUNS_TABLE, column_definitions, comment, comments, create_table
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
@@ -28,6 +29,7 @@ class FoundColumn:
     collation: str | None
     nullable: bool
     has_default: bool
+    comment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,18 @@ class FoundTable:
     empty: bool
     key: tuple[str, ...]
     columns: tuple[FoundColumn, ...]
+    comment: str | None = None
 
 
 @dataclass
 class Migration:
-    """DDL to run, DDL that a person must approve, and columns that the schema does not know."""
+    """DDL to run, DDL that a person must approve, and columns that the schema does not know.
+
+    `comments` is DDL that changes words alone: no value depends on it.
+    """
 
     ddl: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -69,8 +76,23 @@ def migration(found: Iterable[FoundTable]) -> Migration:
         elif table.is_view:
             result.refused.append(f"-- {name} is a view; DROP VIEW {quoted(name)};")
         else:
-            _compare(table, definitions, key, result)
+            _compare(_renamed(table, result), definitions, key, result)
     return result
+
+
+def _renamed(table: FoundTable, result: Migration) -> FoundTable:
+    """The table with its columns renamed, in one statement: the rows stay, and no moment shows half of the names."""
+    there = {column.name.lower() for column in table.columns}
+    wanted = TABLES[table.name].columns if table.name in TABLES else ()
+    names = {
+        c.former_name: c.name for c in wanted if c.former_name and c.former_name in there and c.name not in there
+    }  # where both are there, somebody else made one of them
+    if not names:
+        return table
+    renames = ", ".join(f"RENAME COLUMN {quoted(old)} TO {quoted(new)}" for old, new in names.items())
+    result.ddl.append(f"ALTER TABLE {quoted(table.name)} {renames}")
+    columns = tuple(replace(c, name=names.get(c.name.lower(), c.name)) for c in table.columns)
+    return replace(table, key=tuple(names.get(column, column) for column in table.key), columns=columns)
 
 
 def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...], result: Migration) -> None:
@@ -78,16 +100,18 @@ def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...
     columns = {column.name.lower(): column for column in table.columns}
     if table.key != key:
         result.refused.append(f"ALTER TABLE {name} DROP PRIMARY KEY, ADD PRIMARY KEY ({', '.join(map(quoted, key))});")
+    meanings = comments(table.name)[1]
     actions = []
     for column, definition in definitions.items():
         found = columns.pop(column, None)
-        modify = f"MODIFY COLUMN {quoted(column)} {definition}"
+        described = f"{quoted(column)} {definition} {comment(meanings[column])}"
         if found is None:
-            actions.append(f"ADD COLUMN {quoted(column)} {definition}")
+            actions.append(f"ADD COLUMN {described}")
         elif (verdict := _fits(found, definition)) == "widen":
-            actions.append(modify)
+            actions.append(f"MODIFY COLUMN {described}")
         elif verdict == "refuse":
-            result.refused.append(f"ALTER TABLE {name} {modify}; -- it is {found.type} {found.collation or ''}".rstrip())
+            is_now = f"{found.type} {found.collation or ''}".rstrip()
+            result.refused.append(f"ALTER TABLE {name} MODIFY COLUMN {described}; -- it is {is_now}")
     for found in columns.values():
         if found.nullable or found.has_default:
             result.unknown.append(f"{table.name}.{found.name}")
@@ -95,6 +119,30 @@ def _compare(table: FoundTable, definitions: dict[str, str], key: tuple[str, ...
             result.refused.append(f"ALTER TABLE {name} MODIFY COLUMN {quoted(found.name)} {found.type} NULL;")
     if actions:
         result.ddl.append(f"ALTER TABLE {name} {', '.join(actions)}")
+    _describe(table, definitions, result)
+
+
+def _describe(table: FoundTable, definitions: dict[str, str], result: Migration) -> None:
+    """The comments of a table and of its columns, but for columns that are altered anyhow."""
+    meaning, meanings = comments(table.name)
+    words = [
+        f"MODIFY COLUMN {quoted(found.name)} {_as_found(found)} {comment(meanings[name])}"
+        for found in table.columns
+        if (name := found.name.lower()) in definitions
+        and found.comment not in (None, meanings[name])
+        and _fits(found, definitions[name]) == "fits"
+        and not found.has_default  # which MODIFY would take away
+    ]
+    if table.comment not in (None, meaning) and table.name != RUNS_TABLE:  # whose comment names the views too
+        words.append(comment(meaning))
+    if words:
+        result.comments.append(f"ALTER TABLE {quoted(table.name)} {', '.join(words)}")
+
+
+def _as_found(column: FoundColumn) -> str:
+    """A column's definition as it is: a comment changes nothing else of it."""
+    text = f" CHARACTER SET {column.charset} COLLATE {column.collation}" if column.charset else ""
+    return f"{column.type}{text}{'' if column.nullable else ' NOT NULL'}"
 
 
 def _fits(found: FoundColumn, definition: str) -> str:

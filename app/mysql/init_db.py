@@ -3,14 +3,17 @@
 import unicodedata
 
 from ..core.identifiers import quoted
+from ..core.views import VIEWS
 from ..errors import SettingsError, WarehouseError
 from ..settings import Settings
 from .hints import UNVERIFIED
-from .requirements import of_the_tables
+from .requirements import of_the_tables, of_the_views
 from .session import Session
 
-# What warehouse.py, sql.py and ddl.py do. No DROP: whoever made a temporary table may drop it.
-RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, CREATE TEMPORARY TABLES"
+# What warehouse.py, sql.py, ddl.py and views.py do. No DROP: whoever made a temporary table may drop it.
+RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, CREATE TEMPORARY TABLES, CREATE VIEW"
+# To replace a view takes DROP; MySQL grants it on what is not there yet only together with CREATE.
+RIGHTS_OF_VIEWS = "CREATE, DROP"
 _TIMEOUT_S = 60.0
 _MOST_PASSWORD_BYTES = 256  # of caching_sha2_password
 _MOST_USER_CHARS = {"MySQL": 32, "MariaDB": 128}
@@ -43,6 +46,7 @@ def init_db(settings: Settings) -> None:
     session = Session(settings, timeout_s=_TIMEOUT_S)
     try:
         of_the_tables().prove(session)
+        of_the_views().prove(session)
     finally:
         session.close()
 
@@ -86,3 +90,6 @@ def _make(admin: Session, settings: Settings) -> None:
     if admin.query("SHOW VARIABLES LIKE 'partial_revokes'")[:1] != [("partial_revokes", "ON")]:
         database = database.replace("_", r"\_").replace("%%", r"\%%")  # wild cards to GRANT, unless partial_revokes is on
     admin.execute(f"GRANT {RIGHTS} ON {database}.* TO %s@'%%'", [user])
+    for view in VIEWS:
+        name = f"{quoted(settings.mysql_database)}.{quoted(view)}".replace("%", "%%")  # no wild cards here
+        admin.execute(f"GRANT {RIGHTS_OF_VIEWS} ON {name} TO %s@'%%'", [user])

@@ -4,12 +4,13 @@ Statements, not settings or grants, so that roles, privileges that outrank read_
 all count as they do in the run itself. The doctor shows the same list.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..core.identifiers import quoted
 from ..core.schema import TABLES, Table
+from ..core.views import VIEWS
 from ..errors import WarehouseError
 from .query import error_code
 from .session import Session, checked
@@ -60,6 +61,11 @@ def of_the_tables() -> Requirement:
     return Requirement("rights", "all that a run needs", _prove_rights)
 
 
+def of_the_views() -> Requirement:
+    """What views over the tables need, which a run can do without."""
+    return Requirement("views", "they can be made and replaced", _prove_views)
+
+
 @checked
 def clock_skew_s(session: Session) -> float:
     """How many seconds this machine's clock is ahead of the server's."""
@@ -107,9 +113,24 @@ def _prove_load(session: Session) -> None:
 
 
 def _prove_rights(session: Session) -> None:
+    _prove_each(session, _of_each_right())
+
+
+def _prove_views(session: Session) -> None:
+    probe = quoted(_PROBE)
+    _prove_each(
+        session,
+        {
+            "CREATE VIEW": f"CREATE VIEW {quoted(_PROBE + '_new')} AS SELECT 1 FROM {probe}",
+            **{f"DROP on {name}": f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT 1 FROM {probe}" for name in VIEWS},
+        },
+    )
+
+
+def _prove_each(session: Session, statements: Mapping[str, str]) -> None:
     """The server looks at rights before it looks for the table: "no such table" is the answer to a user who may."""
     missing = []
-    for right, statement in _of_each_right().items():
+    for right, statement in statements.items():
         try:
             session.execute(statement)
         except WarehouseError as error:

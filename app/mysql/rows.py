@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.checksum import server
-from ..core.checksum.digest import Checksum, with_hashes
+from ..core.checksum.digest import Checksum, have_hashes, with_hashes
 from ..core.identifiers import quoted
 from ..core.model import PartitionKey
 from ..core.schema import SNAPSHOT, TABLES, Kind, Table
@@ -28,27 +28,28 @@ def found_tables(session: Session) -> list[ddl.FoundTable]:
     listed = ", ".join(["%s"] * len(names))
     columns: dict[str, list[ddl.FoundColumn]] = {}
     keys: dict[str, list[str]] = {}
-    for table, name, kind, charset, collation, nullable, default, extra, key in session.query(
+    for table, name, kind, charset, collation, nullable, default, extra, key, comment in session.query(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, "
-        f"EXTRA, COLUMN_KEY FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({listed}) "
-        "ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        "EXTRA, COLUMN_KEY, COLUMN_COMMENT FROM information_schema.COLUMNS "
+        f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({listed}) ORDER BY TABLE_NAME, ORDINAL_POSITION",
         names,
     ):
-        filled = default is not None or bool(extra)  # EXTRA: auto_increment, generated, DEFAULT_GENERATED
-        found = ddl.FoundColumn(name, text_of(kind), charset, collation, nullable == "YES", filled)
+        # MariaDB says NULL where MySQL says nothing; EXTRA: auto_increment, generated, DEFAULT_GENERATED
+        filled = default not in (None, "NULL") or bool(extra)
+        found = ddl.FoundColumn(name, text_of(kind), charset, collation, nullable == "YES", filled, text_of(comment))
         columns.setdefault(table, []).append(found)
         if key == "PRI":
             keys.setdefault(table, []).append(name.lower())
     result = []
-    for table, kind in session.query(
-        "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES "
+    for table, kind, comment in session.query(
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_COMMENT FROM information_schema.TABLES "
         f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({listed})",
         names,
     ):
         is_view = kind != "BASE TABLE"
         empty = is_view or not session.query(f"SELECT 1 FROM {quoted(table)} LIMIT 1")
         found_columns = tuple(columns.get(table, ()))
-        result.append(ddl.FoundTable(table, is_view, empty, tuple(keys.get(table, ())), found_columns))
+        result.append(ddl.FoundTable(table, is_view, empty, tuple(keys.get(table, ())), found_columns, text_of(comment)))
     return result
 
 
@@ -74,8 +75,8 @@ def rows_of(query: Query, ids: Iterable[str]) -> dict[str, pa.Table]:
             some = wanted[start : start + _IDS_A_QUERY]
             rows += query(sql.select_rows(table, len(some)), some)
         found[table.name], stored = _as_stored(table, rows)
-        same = pc.equal(found[table.name]["row_hash"], stored)
-        altered.update(found[table.name].filter(pc.invert(same))["launch_id"].to_pylist())
+        sound = have_hashes(table, found[table.name], stored)
+        altered.update(found[table.name].filter(pc.invert(sound))["launch_id"].to_pylist())
     return {
         name: rows.filter(pc.invert(pc.is_in(rows["launch_id"], pa.array(sorted(altered), pa.string()))))
         for name, rows in found.items()

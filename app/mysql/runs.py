@@ -75,6 +75,12 @@ class RunsTable:
         return {text_of(run_id): int(number) for run_id, number in rows}
 
     @checked
+    def sources(self) -> dict[str, str]:
+        """The sources of all runs, by id."""
+        rows = query_if_there(self._session(), "SELECT `run_id`, `source` FROM `pipeline_runs` WHERE `source` IS NOT NULL")
+        return {text_of(run_id): text_of(source) for run_id, source in rows}
+
+    @checked
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         newest = query_if_there(self._session(), f"SELECT `state` FROM `pipeline_runs` {_NEWEST} LIMIT 1")

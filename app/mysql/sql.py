@@ -11,10 +11,16 @@ import pyarrow.compute as pc
 from ..core.checksum.server import stored_hash
 from ..core.checksum.text import value_texts
 from ..core.identifiers import quoted
-from ..core.schema import SNAPSHOT, Kind, Table
+from ..core.schema import SNAPSHOT, TABLES, Kind, Table
 
 LINEAGE = (("changed_run_id", Kind.KEY), ("changed_at", Kind.TIME))
 """Columns of MySQL only, outside every checksum: the run that last changed the row, and when it began."""
+
+
+_LINEAGE_MEANINGS = {
+    "changed_run_id": "The run that last changed the row",
+    "changed_at": "When that run began, UTC",
+}
 
 
 def lineage(table: Table) -> tuple[tuple[str, Kind], ...]:
@@ -39,6 +45,23 @@ RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
     ("number", "BIGINT"),
     ("command", "VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin"),
 )
+RUNS_MEANING = "A run, or another command that writes; MySQL alone has it"
+RUNS_MEANINGS = {
+    "run_id": "The run's id",
+    "source": "Which API it read",
+    "started_at": "When it began, UTC",
+    "finished_at": "When it ended, UTC",
+    "state": "running merged published unchanged failed",
+    "rows_by_table": "Rows of each table, and what was inserted, updated and deleted, as JSON",
+    "rejected": "Launches that could not be used",
+    "stage_seconds": "How long each stage took, as JSON",
+    "app_version": "Version of the program",
+    "schema_version": "Version of the columns",
+    "transform_version": "Version of the rules that make the rows",
+    "error": "Why it failed",
+    "number": "The run's number, given by the server: runs are ordered by it",
+    "command": "run, verify, replay",
+}
 # The backslash first, or those that the others bring would be doubled.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
@@ -50,13 +73,29 @@ def column_definitions(table: Table) -> dict[str, str]:
     return types | {name: kind.value.mysql for name, kind in lineage(table)}
 
 
+def comments(name: str) -> tuple[str, dict[str, str]]:
+    """What a table's row is, and the meanings of its columns, lineage included."""
+    if name == RUNS_TABLE:
+        return RUNS_MEANING, RUNS_MEANINGS
+    table = TABLES[name]
+    meanings = {column.name: column.meaning for column in table.columns}
+    return table.meaning, {column: _LINEAGE_MEANINGS[column] for column, _ in lineage(table)} | meanings
+
+
+def comment(meaning: str) -> str:
+    """A meaning as the server takes it."""
+    escaped = meaning.replace("'", "''")
+    return f"COMMENT '{escaped}'"
+
+
 def create_table(name: str, columns: Iterable[tuple[str, str]], key: Iterable[str], *, year: bool) -> str:
-    """CREATE TABLE with its key, and an index on the partition year."""
-    lines = [f"{quoted(column)} {definition}" for column, definition in columns]
+    """CREATE TABLE with its key, an index on the partition year, and comments."""
+    meaning, meanings = comments(name)
+    lines = [f"{quoted(column)} {definition} {comment(meanings[column])}" for column, definition in columns]
     lines.append(f"PRIMARY KEY ({', '.join(map(quoted, key))})")
     if year:
         lines.append(f"KEY {quoted('launch_year')} ({quoted('launch_year')})")
-    return f"CREATE TABLE {quoted(name)} ({', '.join(lines)}) {_OPTIONS}"
+    return f"CREATE TABLE {quoted(name)} ({', '.join(lines)}) {_OPTIONS} {comment(meaning)}"
 
 
 def stage_name(table: Table) -> str:

@@ -22,7 +22,7 @@ from ..core.runs import LastRun, Merged, Prepared, RunSummary
 from ..core.schema import TABLES
 from ..errors import LockHeld, WarehouseError
 from ..settings import Settings
-from . import ddl, requirements, sql
+from . import ddl, requirements, sql, views
 from .load import load, merge_staged
 from .query import naive, query_if_there, text_of
 from .rows import checksums, found_tables, rows_of, rows_of_years
@@ -78,15 +78,19 @@ class MysqlWarehouse:
     # --- tables ---------------------------------------------------------------------------------------------------
 
     def pending_ddl(self) -> list[str]:
-        """The DDL that `prepare` would run. Raises WarehouseError when a person has to approve some first."""
+        """The DDL that the tables need and `prepare` would run. Raises WarehouseError when a person has to approve some first."""
         return self._migration().ddl
 
     def check_packet(self) -> None:
         """Raises WarehouseError when the server's limit of a packet is too low for checksums of long rows."""
         requirements.prove_packet(self._session)
 
+    def pending_descriptions(self) -> list[str]:
+        """The DDL of comments and views that `prepare` would run beside it. Raises WarehouseError."""
+        return [*self._migration().comments, *views.pending(self._session)]
+
     def prepare(self, run: Run) -> Prepared:
-        """Write the run's row, make and widen tables.
+        """Write the run's row, make and widen tables, and make the views over them.
 
         The row comes before the other tables' DDL: killed between them, the next run finds it and trusts nothing. Raises
         WarehouseError.
@@ -101,7 +105,11 @@ class MysqlWarehouse:
             if quoted(sql.RUNS_TABLE) not in statement:
                 self._session.execute(statement)
         requirements.check(self._session)
-        return Prepared(number, last_run, migration.ddl, migration.unknown, requirements.clock_skew_s(self._session))
+        for statement in migration.comments:
+            self._session.execute(statement)
+        missing = views.make(self._session)
+        skew_s = requirements.clock_skew_s(self._session)
+        return Prepared(number, last_run, migration.ddl, migration.unknown, skew_s, missing)
 
     @checked
     def _migration(self) -> ddl.Migration:
@@ -131,6 +139,10 @@ class MysqlWarehouse:
     def numbers(self) -> dict[str, int]:
         """The numbers of all runs, by id."""
         return self._runs.numbers()
+
+    def sources(self) -> dict[str, str]:
+        """The sources of all runs, by id."""
+        return self._runs.sources()
 
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""

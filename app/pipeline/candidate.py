@@ -169,6 +169,7 @@ def carry_over(
             spill.add(LAUNCH_CHANGES.name, news)
             counts["changes"] = news.num_rows
         spill.close()
+        spill.complete()
         counts["retained"] = len(candidate.retained)
     lost = [f"{name} {year}" for name, year in sorted(published.lost)]
     telemetry.warn_if(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..core.checksum.digest import checksum_of
+from ..core.checksum.digest import EMPTY, checksum_of
 from ..core.diff import changed_columns, difference
 from ..core.model import PartitionKey
 from ..core.reconcile import CurrentState, checksum_named, object_fault
@@ -35,7 +35,7 @@ def _of_partition(
     adapters: Adapters, current: CurrentState, published: Published, key: PartitionKey, unequal_in_s3: set[PartitionKey]
 ) -> Iterator[RowDifference]:
     table, year = TABLES[key[0]], key[1]
-    in_mysql_differs = current.in_mysql.get(key) != checksum_named(current.files, key)
+    in_mysql_differs = current.in_mysql.get(key, EMPTY) != checksum_named(current.files, key)
     fault = object_fault(current.files.get(key), current.objects.get(key))
     in_s3_differs = key in unequal_in_s3 or fault is not None
     if not in_mysql_differs and not in_s3_differs:
@@ -64,7 +64,7 @@ def _rows_published(adapters: Adapters, current: CurrentState, published: Publis
         return TABLES[key[0]].arrow.empty_table()
     rows = published.rows(file)
     if rows is not None and checksum_of(rows) != named:
-        equal = current.in_mysql.get(key) == named
+        equal = current.in_mysql.get(key, EMPTY) == named
         rows = adapters.warehouse.rows_of_years(file.table, [file.year]) if equal else None
     return rows
 

@@ -58,7 +58,7 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
         rows, changes = _differences(adapters, candidate, current, published)
         summary.plan = {
             "refused": refused,
-            "ddl": summary.ddl,
+            "ddl": [*summary.ddl, *warehouse.pending_descriptions()],
             "repair": summary.repaired,
             "rows": rows,
             "changes": changes,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.checksum.digest import Checksum, row_hashes
+from ..core.checksum.digest import EMPTY, Checksum, have_hashes
 from ..core.model import Manifest, PartitionKey, WrittenFile
 from ..core.reconcile import CurrentState, checksum_named
 from ..core.schema import SCHEMA_VERSION, TABLES, Table
-from ..core.transform import newest
+from ..core.transform import conform, newest
 from ..errors import UnreadableObject
 from ..lake.store import S3Lake
 from ..lake.workers import workers
@@ -56,7 +56,7 @@ class Published:
     def _in_mysql(self, file: WrittenFile) -> pa.Table | None:
         key, manifest = (file.table, file.year), self._current.manifest
         is_comparable = manifest is not None and manifest.schema_version == SCHEMA_VERSION
-        if is_comparable and self._current.in_mysql.get(key) == checksum_named(self._current.files, key):
+        if is_comparable and self._current.in_mysql.get(key, EMPTY) == checksum_named(self._current.files, key):
             return self._adapters.warehouse.rows_of_years(file.table, [file.year])
         self.lost.add(key)
         return None
@@ -71,7 +71,7 @@ class Published:
                 left.append(in_lake.filter(pc.invert(pc.is_in(in_lake["run_id"], failed))))  # those put it and were rolled back
         if (table.name, year) in self._current.in_mysql:
             in_mysql = self._adapters.warehouse.rows_of_years(table.name, [year])
-            left.append(in_mysql.filter(pc.equal(in_mysql["row_hash"], row_hashes(table, in_mysql))))
+            left.append(conform(table, in_mysql.filter(have_hashes(table, in_mysql, in_mysql["row_hash"]))))
         rows = pa.concat_tables(left)
         first = {hashed: place for place, hashed in reversed(list(enumerate(rows["row_hash"].to_pylist())))}
         return rows.take(pa.array(sorted(first.values()), pa.int64()))

@@ -44,6 +44,7 @@ def restore(run: Run, adapters: Adapters, spool: Path, summary: RunSummary) -> N
                 spill.add(file.table, rows)
         spill.close()
         lost = published.lost
+        spill.complete(besides=lost)
         counts.update(partitions=len(spill.checksums), lost=len(lost))
         telemetry.warn_if([f"{name} {year}" for name, year in sorted(lost)], "neither store holds what was published any more")
     untouched = replace(

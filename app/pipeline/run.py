@@ -1,7 +1,7 @@
 """One run, top to bottom: the diagram of the design as a function."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..core.health import MOST_SKEW_S
 from ..core.model import ArchivedResponse, Manifest, PartitionKey, Response, Run, WrittenFile
 from ..core.reconcile import CurrentState, Limits, Received, departures, gate, is_trusted, reconcile
 from ..core.runs import Prepared, RunState, RunSummary
-from ..core.schema import SCHEMA_VERSION, TRANSFORM_VERSION
+from ..core.schema import PROJECTED_YEARS, SCHEMA_VERSION, TRANSFORM_VERSION
 from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..lake.workers import workers
 from ..telemetry.stages import Telemetry
@@ -67,6 +67,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
     carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
+    _warn_of_years(candidate.spill.checksums, telemetry)
     if candidate.quarantine:
         with telemetry.stage("quarantine") as counts:
             counts["key"] = lake.quarantine(run, candidate.quarantine)
@@ -91,15 +92,25 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
 def _note(prepared: Prepared, summary: RunSummary, telemetry: Telemetry) -> None:
     summary.ddl = prepared.ddl
     telemetry.warn_if(prepared.unknown_columns, "columns that the schema does not know are left alone")
+    telemetry.warn_if(prepared.missing_views, "views were not made, and the tables are published without them")
     skew_s = prepared.clock_skew_s
     if abs(skew_s) > MOST_SKEW_S:
         side = "ahead of" if skew_s > 0 else "behind"
         telemetry.warn(f"this machine's clock is {abs(skew_s):,.0f} s {side} MySQL's: let both keep time by NTP")
 
 
+def _warn_of_years(keys: Iterable[PartitionKey], telemetry: Telemetry) -> None:
+    beyond = sorted({year for _, year in keys if year not in PROJECTED_YEARS})
+    first, last = PROJECTED_YEARS.start, PROJECTED_YEARS.stop - 1
+    telemetry.warn_if(
+        [str(year) for year in beyond], f"launch years outside {first} to {last}, which Athena's tables by path hide"
+    )
+
+
 def _fill_unchanged(summary: RunSummary, manifest: Manifest, telemetry: Telemetry) -> None:
     summary.rows = rows_by_table(manifest.by_partition())
     summary.newest_launch_utc = manifest.newest_launch_utc
+    _warn_of_years(manifest.by_partition(), telemetry)
     summary.rejected, summary.retained = manifest.rejected, len(manifest.retained_ids)
     if summary.rejected:
         telemetry.warn(f"{summary.rejected} launches are still rejected, {summary.retained} keep their last good rows")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
 from ..core.model import PartitionKey
-from ..core.schema import TABLES
+from ..core.schema import LAUNCHES, TABLES
 from ..core.transform import newest
 
 _ROWS_A_PART = 5_000
@@ -55,6 +55,17 @@ class Spill:
         self.checksums[key] = self.carried[key] = checksum
         self._carried_rows[key] = read
 
+    def complete(self, besides: Iterable[PartitionKey] = ()) -> None:
+        """Give each table that has no rows an empty partition, so that it has a file; `besides` are partitions kept elsewhere.
+
+        Its year is that of the first launch: whatever comes later, it stays the same.
+        """
+        there = {table for table, _ in (*self.checksums, *besides)}
+        years = [year for table, year in self.checksums if table == LAUNCHES.name]
+        for table in TABLES:
+            if years and table not in there:
+                self.checksums[table, min(years)] = EMPTY
+
     def absorb(self, other: "Spill") -> None:
         """Add all rows of a closed spill, which stay in its files."""
         for key, checksum in other.checksums.items():
@@ -80,7 +91,9 @@ class Spill:
         batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
         order = [(name, "ascending") for name in TABLES[key[0]].key]
         for first, end in self._ranges(batches, self.checksums[key].rows):
-            rows = pa.Table.from_batches([_within(batch, first, end) for batch in self._read(batches)]).combine_chunks()
+            parts = [_within(batch, first, end) for batch in self._read(batches)]
+            rows = pa.Table.from_batches(parts, TABLES[key[0]].arrow).combine_chunks()
+            del parts
             part = rows.take(pc.sort_indices(rows, order))
             del rows  # whoever takes the part may keep it for long
             yield part

@@ -54,6 +54,7 @@ def moves(launches: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     `kind` is later, earlier, or precision: another precision moves the placeholder, which is no slip.
     """
     changes = changes.sort_values(["changed_at", "launch_id"])
+    changes = changes.rename(columns={"column_name": "column", "old_value": "old", "new_value": "new"})
     dates = changes[(changes["column"] == "date_utc") & changes["old"].notna() & changes["new"].notna()]
     found = dates.merge(launches[["launch_id", "name", "date_precision"]], on="launch_id", how="left")
     found["old"], found["new"] = _times(found["old"]), _times(found["new"])

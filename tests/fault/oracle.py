@@ -242,7 +242,7 @@ class Oracle:
                     "core_id": core_id,
                     "core_serial": core.get("serial"),
                     "core_block": core.get("block"),
-                    "flight_number": use["flight"],
+                    "core_flight_number": use["flight"],
                     "landpad_id": pad_id,
                     "landpad_name": pad.get("name"),
                     **{name: use[name] for name in plain_facts},

@@ -26,8 +26,8 @@ def named(world: World, name: str, stop: Stop | None = None) -> None:
 
 
 def names(world: World) -> list[tuple[str, str]]:
-    changes = [(row["old"], row["new"]) for row in world.in_mysql(HISTORY)]
-    assert changes == [(row["old"], row["new"]) for row in world.in_s3(HISTORY)]
+    changes = [(row["old_value"], row["new_value"]) for row in world.in_mysql(HISTORY)]
+    assert changes == [(row["old_value"], row["new_value"]) for row in world.in_s3(HISTORY)]
     return sorted(changes)
 
 

@@ -228,11 +228,11 @@ MISSING: list[tuple[dict[str, Any], str, list[dict[str, Any]]]] = [
     ({"rocket": {}}, "launches", [{"rocket_id": None, "rocket_name": None}]),
     ({"rocket": {"name": "Nameless id"}}, "launches", [{"rocket_id": None, "rocket_name": "Nameless id"}]),
     ({"launchpad": {}}, "launches", [{"launchpad_id": None, "launchpad_name": None}]),
-    ({"cores": [{}]}, "launch_cores", [{"core_id": None, "flight_number": None, "landpad_id": None}]),
+    ({"cores": [{}]}, "launch_cores", [{"core_id": None, "core_flight_number": None, "landpad_id": None}]),
     (
         {"cores": [None, {"core": {}, "landpad": {}, "flight": 2}]},
         "launch_cores",
-        [{"flight_number": None}, {"flight_number": 2}],
+        [{"core_flight_number": None}, {"core_flight_number": 2}],
     ),
     ({"payloads": [{}, None]}, "launch_payloads", [{"payload_id": None, "name": None}] * 2),
     ({"payloads": [{"id": "q", "customers": [None, "A"]}]}, "launch_payloads", [{"payload_id": "q", "customers": '["A"]'}]),

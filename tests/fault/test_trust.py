@@ -23,7 +23,8 @@ def rename(api: SampleApi, place: int, name: str) -> str:
 
 
 def names_in_history(program: Program, launch_id: str) -> list[str]:
-    return [row["new"] for row in program.in_mysql("launch_changes") if (row["launch_id"], row["column"]) == (launch_id, "name")]
+    rows = program.in_mysql("launch_changes")
+    return [row["new_value"] for row in rows if (row["launch_id"], row["column_name"]) == (launch_id, "name")]
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------

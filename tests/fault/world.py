@@ -86,10 +86,11 @@ class World(Program):
 
     def rows(self) -> State:
         """Every fact in MySQL, by table; of the history, which only grows, what came since `mark`."""
-        there = {name for (name,) in self.login.query("SHOW TABLES")}
+        there = set(self.tables())
         found = {table: [] for table in KEYS} | self.all_in_mysql(table for table in KEYS if table in there)
         news = [row for row in found[HISTORY] if _key(row) not in self._known]
-        return {**found, HISTORY: sorted((row["launch_id"], row["column"], row["old"], row["new"]) for row in news)}
+        facts = ("launch_id", "column_name", "old_value", "new_value")
+        return {**found, HISTORY: sorted(tuple(row[name] for name in facts) for row in news)}
 
     def mark(self) -> None:
         """From here on history is news."""
@@ -125,8 +126,7 @@ class World(Program):
 
     def keep(self) -> None:
         """What `reset` goes back to."""
-        tables = [name for (name,) in self.login.query("SHOW TABLES")]
-        self._rows = {table: self.login.query(f"SELECT * FROM `{table}`") for table in tables}
+        self._rows = {table: self.login.query(f"SELECT * FROM `{table}`") for table in self.tables()}
         self._versions = set(self._stored())
         self.mark()
         self._kept = self._known
@@ -156,7 +156,7 @@ class World(Program):
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["launch_id"], row["run_id"], row["column"]
+    return row["launch_id"], row["run_id"], row["column_name"]
 
 
 @contextmanager

@@ -19,8 +19,8 @@ def entries(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> set[tu
 
 def history(program: Program) -> dict[tuple[str, str], dict[str, Any]]:
     rows = program.in_mysql("launch_changes")
-    assert len(rows) == len({(row["launch_id"], row["column"]) for row in rows})
-    return {(row["launch_id"], row["column"]): row for row in rows}
+    assert len(rows) == len({(row["launch_id"], row["column_name"]) for row in rows})
+    return {(row["launch_id"], row["column_name"]): row for row in rows}
 
 
 def test_slips_outcomes_additions_and_removals_are_written_down(program: Program, api: SampleApi) -> None:
@@ -36,10 +36,10 @@ def test_slips_outcomes_additions_and_removals_are_written_down(program: Program
     found = history(program)
     assert set(found) == entries(before, program.in_mysql("launches"))
     slip = found[slipped["id"], "date_utc"]
-    assert (slip["new"], slip["run_id"]) == ("2031-01-02 03:04:05.000000", second["run_id"])
+    assert (slip["new_value"], slip["run_id"]) == ("2031-01-02 03:04:05.000000", second["run_id"])
     assert {column for launch, column in found if launch == slipped["id"]} == {"date_utc"}
-    assert (found[decided["id"], "success"]["old"], found[decided["id"], "success"]["new"]) == ("1", None)
-    assert (found[gone["id"], "launch_id"]["new"], found["new-one", "launch_id"]["old"]) == (None, None)
+    assert (found[decided["id"], "success"]["old_value"], found[decided["id"], "success"]["new_value"]) == ("1", None)
+    assert (found[gone["id"], "launch_id"]["new_value"], found["new-one", "launch_id"]["old_value"]) == (None, None)
     assert program.run()["state"] == "unchanged"
     program.assert_equal(40)
     # Back again: more entries, none altered.
@@ -47,8 +47,8 @@ def test_slips_outcomes_additions_and_removals_are_written_down(program: Program
     program.run()
     now = program.in_mysql("launch_changes")
     of_second = [row for row in now if row["run_id"] == second["run_id"]]
-    assert of_second == sorted(found.values(), key=lambda row: (row["launch_id"], row["column"]))
-    assert {(row["launch_id"], row["column"]) for row in now if row["run_id"] != second["run_id"]} == {
+    assert of_second == sorted(found.values(), key=lambda row: (row["launch_id"], row["column_name"]))
+    assert {(row["launch_id"], row["column_name"]) for row in now if row["run_id"] != second["run_id"]} == {
         (slipped["id"], "launch_id"),
         ("new-one", "launch_id"),
     }
@@ -82,14 +82,14 @@ def test_history_outlives_a_lost_database_and_a_lost_manifest(program: Program, 
     program.run()
     kept = program.in_mysql("launch_changes")
     assert len(kept) == 1
-    for (table,) in program.login.query("SHOW TABLES"):
+    for table in program.tables():
         program.login.query(f"DROP TABLE `{table}`")
     program.run()
     assert program.in_mysql("launch_changes") == kept
     program.aws.client("s3").delete_object(Bucket=program.bucket, Key="manifests/latest.json")
     program.run()
     assert program.in_mysql("launch_changes") == kept
-    for (table,) in program.login.query("SHOW TABLES"):  # and both at once
+    for table in program.tables():  # and both at once
         program.login.query(f"DROP TABLE `{table}`")
     program.aws.client("s3").delete_object(Bucket=program.bucket, Key="manifests/latest.json")
     program.run()
@@ -109,12 +109,12 @@ def test_history_holds_any_text(program: Program, api: SampleApi) -> None:
     api.set("launches", records)
     program.run()
     found = history(program)
-    assert [found[record["id"], "details"]["new"] for record in records[: len(texts)]] == texts
+    assert [found[record["id"], "details"]["new_value"] for record in records[: len(texts)]] == texts
     for record in records:
         record["details"] = "after"
     api.set("launches", records)
     run_id = program.run()["run_id"]
-    second = {row["launch_id"]: row["old"] for row in program.in_mysql("launch_changes") if row["run_id"] == run_id}
+    second = {row["launch_id"]: row["old_value"] for row in program.in_mysql("launch_changes") if row["run_id"] == run_id}
     assert [second[record["id"]] for record in records[: len(texts)]] == texts
     program.assert_equal(40)
 

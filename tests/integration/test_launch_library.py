@@ -99,7 +99,7 @@ def test_both_sources_tell_the_same_facts(library: Program) -> None:
 
 
 def _core(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[c] for c in ("launch_year", "position", "flight_number", "reused", "landing_attempt", "landpad_name"))
+    return tuple(row[c] for c in ("launch_year", "position", "core_flight_number", "reused", "landing_attempt", "landpad_name"))
 
 
 def test_another_source_or_provider_is_refused_unless_accepted(library: Program, api: SampleApi) -> None:

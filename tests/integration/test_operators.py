@@ -145,7 +145,7 @@ def test_heal_does_not_undo_a_run_that_was_cut_after_its_commit(program: Program
     refused = program("verify", "--heal", "--json", code=8).result
     assert f"run {cut['run_id']} committed and ended before it published (a run completes it)" in refused["error"]
     program.run()
-    assert [row["new"] for row in program.in_mysql("launch_changes")] == ["Renamed"]
+    assert [row["new_value"] for row in program.in_mysql("launch_changes")] == ["Renamed"]
     program.assert_equal(40)
 
 
@@ -178,7 +178,7 @@ def test_replay_goes_back_and_the_next_run_forward(program: Program, api: Sample
     program.assert_equal(40)
     # The tables went back and forth, and that is told in the order in which it happened.
     told = sorted(program.in_mysql("launch_changes"), key=lambda row: row["changed_at"])
-    assert [row["new"] for row in told] == ["Renamed", changed_name, "Renamed"]
+    assert [row["new_value"] for row in told] == ["Renamed", changed_name, "Renamed"]
 
 
 def test_replay_of_a_range_elsewhere_repeats_history_in_order(program: Program, api: SampleApi, mysql: Login) -> None:
@@ -187,7 +187,7 @@ def test_replay_of_a_range_elsewhere_repeats_history_in_order(program: Program, 
         changed[3]["name"] = f"Name {number}"
         api.set("launches", changed)
         program.run()
-    facts = ("launch_id", "changed_at", "column", "old", "new")
+    facts = ("launch_id", "changed_at", "column_name", "old_value", "new_value")
     kept = [tuple(row[name] for name in facts) for row in program.in_mysql("launch_changes")]
     versions = program.versions()
     elsewhere = f"{program.login.database}b"

@@ -148,7 +148,7 @@ def test_moved_dates_are_slips_unless_only_the_precision_changed(program: Progra
         [today, "2022-12-31 10:00", "2022-12-01 10:00", "\u221230 d"],
         [today, "2022-12-01 10:00", "2023 Q1", "precision"],
     ]
-    written = [row for row in program.in_s3("launch_changes") if row["column"] == "date_utc"]
+    written = [row for row in program.in_s3("launch_changes") if row["column_name"] == "date_utc"]
     assert [int(row["all"]) for row in page.rows("slips-per-month")] == [len(written)]
 
 

@@ -68,7 +68,7 @@ def _text(value: Any) -> str | None:
 
 def in_mysql(world: World) -> dict[str, list[Row]]:
     """All rows of the snapshot's tables; empty before the first run made them."""
-    there = {name for (name,) in world.login.query("SHOW TABLES")}
+    there = set(world.tables())
     return {table: [] for table in SNAPSHOT} | world.all_in_mysql(table for table in SNAPSHOT if table in there)
 
 
@@ -98,7 +98,7 @@ def assert_history(world: World, wanted: list[Changes]) -> None:
     runs: dict[str, Changes] = {}
     for row in world.in_mysql(HISTORY):
         found = runs.setdefault(row["run_id"], [])
-        found.append((row["launch_id"], row["column"], row["old"], row["new"], row["launch_year"]))
+        found.append((row["launch_id"], row["column_name"], row["old_value"], row["new_value"], row["launch_year"]))
     stored = [sorted(runs[run], key=lambda change: change[:2]) for run in sorted(runs, key=lambda run: numbers[run])]
     assert len(stored) == len(wanted), f"{len(stored)} publications with changes, not {len(wanted)}\n{stored}\n{wanted}"
     for number, (found, changes) in enumerate(zip(stored, wanted, strict=True)):

@@ -195,7 +195,9 @@ def test_what_changes_is_counted_and_written_down(case: dict[str, Any]) -> None:
         assert counts == keys.pop("counts")
         assert found.before["launch_id"].to_pylist() == found.after["launch_id"].to_pylist()
         rows = launch_changes(RUN, found).to_pylist()
-        text = [f"{row['launch_id']} {row['column']}: {_shown(row['old'])} -> {_shown(row['new'])}" for row in rows]
+        text = [
+            f"{row['launch_id']} {row['column_name']}: {_shown(row['old_value'])} -> {_shown(row['new_value'])}" for row in rows
+        ]
         assert sorted(text) == keys.pop("history")
         assert {(row["run_id"], row["changed_at"]) for row in rows} <= {(RUN.id, RUN.as_of)}
         assert sorted({row["launch_year"] for row in rows}) == keys.pop("years", [2020] if rows else [])

@@ -107,3 +107,33 @@ def test_views_other_keys_and_tables_of_others_are_refused() -> None:
     del tables[RUNS_TABLE]
     assert len(migration(tables.values()).refused) == 1
     assert migration([replace(table, empty=True) for table in tables.values()]).refused == []
+
+
+def test_a_column_with_a_former_name_is_renamed_and_compared_by_the_new_one() -> None:
+    tables = all_made()
+    changes = tables["launch_changes"]
+    former = {"column_name": "column", "old_value": "old", "new_value": "new"}
+    columns = tuple(replace(c, name=former.get(c.name, c.name)) for c in changes.columns)
+    tables["launch_changes"] = replace(changes, key=("launch_id", "run_id", "column"), columns=columns)
+    found = migration(tables.values())
+    renames = [f"RENAME COLUMN `{old}` TO `{new}`" for new, old in former.items()]
+    assert found.ddl == [f"ALTER TABLE `launch_changes` {', '.join(renames)}"]
+    assert (found.refused, found.unknown) == ([], [])
+    tables["launch_changes"] = replace(
+        tables["launch_changes"], columns=tuple(replace(c, type="text") if c.name == "old" else c for c in columns)
+    )
+    assert "MODIFY COLUMN `old_value` MEDIUMTEXT" in migration(tables.values()).ddl[1]
+
+
+def test_where_both_names_are_there_neither_is_touched() -> None:
+    tables = all_made()
+    extra = FoundColumn("old", "mediumtext", "utf8mb4", "utf8mb4_bin", nullable=True, has_default=False)
+    tables["launch_changes"] = replace(tables["launch_changes"], columns=(*tables["launch_changes"].columns, extra))
+    assert migration(tables.values()) == Migration(unknown=["launch_changes.old"])
+
+
+def test_comments_are_ddl_that_no_value_depends_on() -> None:
+    found = with_column("date_utc", comment="other words")
+    assert found.ddl == []
+    (statement,) = found.comments
+    assert statement.startswith("ALTER TABLE `launches` MODIFY COLUMN `date_utc` datetime(6) NOT NULL COMMENT 'Launch time")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app import __version__, errors
 from app.cli import Request, cli, parse
-from app.contract import contract
+from app.contract import contract, views
 from app.schemas import schemas
 from app.settings import Settings
 
@@ -18,6 +18,12 @@ ROOT = Path(__file__).parents[2]
 def test_the_data_contract_is_the_schema() -> None:
     """`python -m app.contract > docs/data-contract.md` mends it."""
     assert (ROOT / "docs/data-contract.md").read_text() == contract()
+
+
+def test_the_views_for_other_systems_are_their_definitions() -> None:
+    """`python -m app.contract views` prints what belongs between the marks."""
+    part = (ROOT / "docs/querying.md").read_text().split("<!-- python -m app.contract views -->")[1]
+    assert part.split("<!-- end of views -->")[0].strip() == views().strip()
 
 
 def test_the_schemas_are_those_of_what_commands_print() -> None:

@@ -143,7 +143,7 @@ def test_a_date_is_overdue_when_all_that_its_precision_names_has_passed(at: str,
 
 def change(day: int, number: int, column: str, old: str | None, new: str | None) -> dict[str, Any]:
     at = datetime(2026, 1, day, tzinfo=UTC)
-    return {"launch_id": f"l{number}", "changed_at": at, "column": column, "old": old, "new": new}
+    return {"launch_id": f"l{number}", "changed_at": at, "column_name": column, "old_value": old, "new_value": new}
 
 
 def test_a_move_has_the_precisions_that_held_before_and_after_it() -> None:

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import xor
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..schema import Table
 from .text import row_texts
@@ -44,6 +45,12 @@ def row_hashes(table: Table, rows: pa.Table) -> pa.Array:
         texts = row_texts(table, rows.slice(start, _ROWS_A_TEXT)).cast(pa.binary()).to_pylist()
         hashes += [hashlib.sha256(text).hexdigest()[:_HASH_HEX] for text in texts]
     return pa.array(hashes, pa.string())
+
+
+def have_hashes(table: Table, rows: pa.Table, stored: pa.Array) -> pa.Array:
+    """Whether each row's stored hash is that of its facts, as this schema version or an earlier one computes it."""
+    versions = sorted({column.since for column in table.facts})
+    return reduce(pc.or_, (pc.equal(stored, row_hashes(table.as_of(version), rows)) for version in versions))
 
 
 def checksum_of(rows: pa.Table) -> Checksum:

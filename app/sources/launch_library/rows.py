@@ -186,7 +186,7 @@ def _core(launch_id: str, position: int, stage: LauncherStage) -> Row:
         "position": position,
         "core_id": launcher.id if launcher else None,
         "core_serial": launcher.serial_number if launcher else None,
-        "flight_number": stage.launcher_flight_number,
+        "core_flight_number": stage.launcher_flight_number,
         "reused": stage.reused,
         "landing_attempt": landing.attempt,
         "landing_success": landing.success,

@@ -137,7 +137,7 @@ class SpacexParser:
             "position": position,
             "core_id": core_id,
             **core,
-            "flight_number": use.flight,
+            "core_flight_number": use.flight,
             "gridfins": use.gridfins,
             "legs": use.legs,
             "reused": use.reused,

@@ -269,3 +269,64 @@ run "older_engine_and_standby" {
     error_message = "RDS would upgrade what three numbers pin, and the next apply ask it to go back."
   }
 }
+
+run "athena_is_off" {
+  command   = plan
+  state_key = "athena_is_off"
+
+  assert {
+    condition     = length(aws_glue_catalog_database.files) + length(aws_glue_catalog_table.files) + length(aws_athena_workgroup.main) + length(aws_athena_named_query.main) + length(aws_s3_bucket.athena) == 0 && output.athena == null && output.athena_reader_policy == null
+    error_message = "Athena though nobody asked for it."
+  }
+}
+
+run "athena" {
+  state_key = "athena"
+
+  variables {
+    enable_athena        = true
+    files_database       = "launch_files"
+    athena_scan_limit_mb = 64
+    s3_prefix            = "team/lake/"
+  }
+
+  assert {
+    condition     = toset(keys(aws_glue_catalog_table.files)) == toset(local.tables) && alltrue([for t in aws_glue_catalog_table.files : t.database_name == "launch_files" && t.partition_keys[0].name == "year"])
+    error_message = "Not every table is known to Glue."
+  }
+  assert {
+    condition     = aws_glue_catalog_table.files["launches"].parameters["storage.location.template"] == "s3://${aws_s3_bucket.lake.id}/team/lake/launches/year=$${year}/" && aws_glue_catalog_table.files["launches"].parameters["projection.year.range"] == "1950,2100"
+    error_message = "Partitions are looked for in another place than the program puts them."
+  }
+  assert {
+    condition     = alltrue([for t in aws_glue_catalog_table.files : alltrue([for c in t.storage_descriptor[0].columns : c.comment != "" && length(c.comment) < 256])])
+    error_message = "A column without its meaning, or with one that Glue does not take."
+  }
+  assert {
+    condition     = one(aws_athena_workgroup.main).configuration[0].enforce_workgroup_configuration && one(aws_athena_workgroup.main).configuration[0].bytes_scanned_cutoff_per_query == 67108864 && one(one(aws_athena_workgroup.main).configuration[0].result_configuration).encryption_configuration[0].encryption_option == "SSE_S3"
+    error_message = "Queries are not limited, or their results not encrypted."
+  }
+  assert {
+    condition     = length(aws_athena_named_query.main) > 8 && alltrue([for q in aws_athena_named_query.main : q.database == "launch_files" && length(q.query) < 262144])
+    error_message = "The saved queries are not there."
+  }
+  assert {
+    condition     = output.athena.database == "launch_files" && output.athena.workgroup == "spacex-pipeline-test"
+    error_message = "Nobody is told where to ask."
+  }
+}
+
+run "athena_with_a_customer_key" {
+  command   = plan
+  state_key = "athena_key"
+
+  variables {
+    enable_athena = true
+    kms_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition     = one(one(aws_athena_workgroup.main).configuration[0].result_configuration).encryption_configuration[0].encryption_option == "SSE_KMS" && one(aws_s3_bucket_server_side_encryption_configuration.athena[0].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+    error_message = "Results are not encrypted by the customer's key."
+  }
+}

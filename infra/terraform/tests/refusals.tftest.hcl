@@ -893,3 +893,23 @@ run "iceberg_database_glue_would_not_take" {
 
   expect_failures = [var.iceberg_database]
 }
+
+run "files_database_glue_would_not_take" {
+  command = plan
+
+  variables {
+    files_database = "SpaceX-files"
+  }
+
+  expect_failures = [var.files_database]
+}
+
+run "a_scan_limit_below_what_athena_takes" {
+  command = plan
+
+  variables {
+    athena_scan_limit_mb = 9
+  }
+
+  expect_failures = [var.athena_scan_limit_mb]
+}
