@@ -36,7 +36,7 @@ def _examples(page: str) -> dict[str, dict[str, str]]:
     """The examples that are for all systems or for Athena, named by their headings."""
     found: dict[str, dict[str, str]] = {}
     for heading, body in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL):
-        if heading in ("Set up", "Views"):
+        if heading in ("Set up", "Views", "Iceberg"):  # what the last shows is for Iceberg's tables alone
             continue
         for systems, sql in re.findall(r"^```sql(.*?)\n(.*?);\n```$", body, re.MULTILINE | re.DOTALL):
             if not systems or "athena" in systems:

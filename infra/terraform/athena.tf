@@ -6,6 +6,11 @@ locals {
   athena_tables  = var.enable_athena ? local.catalog.tables : {}
   athena_queries = var.enable_athena ? local.catalog.queries : {}
   year_range     = join(",", local.catalog.years)
+
+  # Where there are snapshots, they are what is asked: tables by path may show a publication half done.
+  athena_database  = var.enable_iceberg ? var.iceberg_database : var.files_database
+  athena_databases = var.enable_iceberg ? [var.files_database, var.iceberg_database] : [var.files_database]
+  athena_prefixes  = concat(local.table_prefixes, var.enable_iceberg ? [local.iceberg_prefix] : [])
 }
 
 resource "aws_glue_catalog_database" "files" {
@@ -91,6 +96,8 @@ resource "aws_athena_named_query" "main" {
   name        = each.key
   description = each.value.description
   workgroup   = one(aws_athena_workgroup.main).id
-  database    = one(aws_glue_catalog_database.files).name
+  database    = local.athena_database
   query       = each.value.sql
+
+  depends_on = [aws_glue_catalog_database.files, aws_glue_catalog_database.iceberg]
 }

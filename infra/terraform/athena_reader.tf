@@ -1,9 +1,5 @@
 # What somebody who asks questions through Athena needs, and no more: output `athena_reader_policy` is for a role of theirs.
 
-locals {
-  catalog_arn = "arn:${local.partition}:glue:${var.region}:${local.account_id}"
-}
-
 data "aws_iam_policy_document" "athena_reader" {
   count = var.enable_athena ? 1 : 0
 
@@ -20,16 +16,15 @@ data "aws_iam_policy_document" "athena_reader" {
   statement {
     sid     = "SeeTables"
     actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:GetPartitions"]
-    resources = [
-      "${local.catalog_arn}:catalog",
-      "${local.catalog_arn}:database/${var.files_database}", "${local.catalog_arn}:table/${var.files_database}/*",
-    ]
+    resources = concat(["${local.glue_arn}:catalog"], flatten([
+      for d in local.athena_databases : ["${local.glue_arn}:database/${d}", "${local.glue_arn}:table/${d}/*"]
+    ]))
   }
 
   statement {
     sid       = "ReadTables"
     actions   = ["s3:GetObject"]
-    resources = [for p in local.table_prefixes : "${aws_s3_bucket.lake.arn}/${p}*"]
+    resources = [for p in local.athena_prefixes : "${aws_s3_bucket.lake.arn}/${p}*"]
   }
 
   statement {
@@ -40,7 +35,7 @@ data "aws_iam_policy_document" "athena_reader" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = [for p in local.table_prefixes : "${p}*"]
+      values   = [for p in local.athena_prefixes : "${p}*"]
     }
   }
 
@@ -86,5 +81,5 @@ output "athena_reader_policy" {
 
 output "athena" {
   description = "Where to ask: workgroup and database; null without enable_athena."
-  value       = var.enable_athena ? { workgroup = one(aws_athena_workgroup.main).name, database = var.files_database } : null
+  value       = var.enable_athena ? { workgroup = one(aws_athena_workgroup.main).name, database = local.athena_database } : null
 }

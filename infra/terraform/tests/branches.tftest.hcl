@@ -330,3 +330,19 @@ run "athena_with_a_customer_key" {
     error_message = "Results are not encrypted by the customer's key."
   }
 }
+
+run "athena_asks_iceberg_where_it_is_on" {
+  command   = plan
+  state_key = "athena_iceberg"
+
+  variables {
+    enable_athena    = true
+    enable_iceberg   = true
+    iceberg_database = "launches"
+  }
+
+  assert {
+    condition     = output.athena.database == "launches" && alltrue([for q in aws_athena_named_query.main : q.database == "launches"]) && alltrue([for t in aws_glue_catalog_table.files : t.database_name == "spacex_files"])
+    error_message = "Saved queries ask tables by path though there are snapshots."
+  }
+}
