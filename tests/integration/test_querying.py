@@ -229,7 +229,7 @@ def test_every_example_is_run_or_says_that_it_is_not() -> None:
     systems = {system for one in examples() for system in one.systems}
     assert systems == {"athena", "duckdb", "mysql", "athena-only"}
     assert not any("athena" in one.systems for one in SETUP if one.heading == "Set up")
-    assert {one.heading for one in examples() if one.systems == {"athena-only"}} == {"Lists", "Views"}
+    assert {one.heading for one in examples() if one.systems == {"athena-only"}} == {"Iceberg", "Lists", "Views"}
 
 
 def test_athenas_saved_queries_answer_what_mysql_does(asked: Asked) -> None:
