@@ -114,7 +114,8 @@ def test_text_from_outside_reaches_no_terminal_as_it_is(program: Program, api: S
     for arguments in ([hostile_argument], ["run", f"--{hostile_argument}"], ["runs", "show", hostile_argument]):
         shown += raw_text(*started(program, *arguments), 2)
     shown += raw_text(*started(program, "report", "--out", f"/nowhere/{hostile_argument}"), 2)
-    shown += raw_text(*started(program, "verify", MYSQL_DATABASE="\x1b[2J\u202e"), 6)
+    shown += raw_text(*started(program, "verify", MYSQL_DATABASE="\x1b[2J\u202e"), 2)
+    shown += raw_text(*started(program, "verify", MYSQL_DATABASE="\u202e\x9b31m"), 6)
     assert_harmless(shown)
     assert rb"\x1b[2J\x1b]0;owned\x07\x9b31m\u202edesrever" in shown
     assert b"[bold red]:smile:[/][/nothing]" in shown
