@@ -28,7 +28,7 @@ def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def payloads() -> st.SearchStrategy[dict[str, Any]]:
-    """Sound payload look-up records."""
+    """Sound payload lookup records."""
     return st.fixed_dictionaries(
         {"id": IDS, "name": optional(TEXTS), "mass_kg": optional(REALS), "customers": optional(st.lists(TEXTS, max_size=3))}
     )

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .. import sources
-from ..cli import Request
 from ..core.model import Run
 from ..core.reconcile import Limits
 from ..core.runs import RunState, RunSummary
@@ -18,6 +17,7 @@ from ..lake.layout import RUN_ID_CHANCES, new_run_id
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline.adapters import Adapters
+from ..request import Request
 from ..settings import Settings
 from ..telemetry.interrupts import Interrupts
 from ..telemetry.logs import logger_to

@@ -61,5 +61,5 @@ def _ids_in_order(job: Invocation, archive: S3Lake) -> list[str]:
     first, last = (day.isoformat() if day else None for day in (job.request.since, job.request.until))
     chosen = [run_id for run_id in archive.published_run_ids() if (first or "0") <= day_of(run_id) <= (last or "9")]
     with MysqlWarehouse(job.settings) as home:
-        numbers = home.numbers()
+        numbers = home.runs_table.numbers()
     return sorted(chosen, key=lambda run_id: (numbers.get(run_id, 0), run_id))

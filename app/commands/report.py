@@ -27,7 +27,7 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
             tables = {name: published.table(name) for name in TABLES}
             lost = [f"{name} {year}" for name, year in sorted(published.lost)]
             job.telemetry.warn_if(lost, "neither store holds what was published any more")
-            runs = [PastRun.of(row) for row in adapters.warehouse.runs(job.request.limit)]
+            runs = [PastRun.of(row) for row in adapters.warehouse.runs_table.runs(job.request.limit)]
         with job.telemetry.stage("report"):
             page = report(
                 manifest, tables, runs, job.run.started_at, job.settings.stale_after_days, never_filled(manifest.source)

@@ -15,8 +15,8 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
     with job.adapters() as adapters:
         run_id = named(adapters.warehouse, job.request.run_id)
         if run_id is None:
-            found = adapters.warehouse.runs(job.request.limit)
-        elif one := adapters.warehouse.one_run(run_id):
+            found = adapters.warehouse.runs_table.runs(job.request.limit)
+        elif one := adapters.warehouse.runs_table.one_run(run_id):
             found = [one]
         else:
             raise SettingsError(f"pipeline_runs has no run {run_id}", hint="see: runs")
@@ -38,7 +38,7 @@ def named(warehouse: MysqlWarehouse, run_id: str | None, *, received: bool = Fal
         raise SettingsError(f"{run_id} is not the id of a run", hint="see: runs")
     if run_id != "latest":
         return run_id
-    for run in warehouse.runs(_SEARCHED if received else 1):
+    for run in warehouse.runs_table.runs(_SEARCHED if received else 1):
         if not received or (run["command"] != "verify" and run["state"] is not RunState.UNCHANGED):
             return str(run["run_id"])
     raise SettingsError("there is no such run yet", hint="run the pipeline")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..cli import Request
 from ..errors import LockHeld, PipelineError, SettingsError, Stopped
+from ..request import Request
 from ..settings import load_settings
 from ..telemetry.logs import cloudwatch
 from ..telemetry.metrics import print_metrics

@@ -135,12 +135,12 @@ class Checked:
     rejected: list[tuple[Rejected, Any]] = field(default_factory=list)  # each with its record
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of look-up, id, whether it is known
-    looked_up_chars: int = 0  # text that the rows have from look-ups
+    references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of lookup, id, whether it is known
+    looked_up_chars: int = 0  # text that the rows have from lookups
 
 
 class LookupUse(_Frozen):
-    """How well one look-up served: different ids that launches named, and all references, each with how many were known."""
+    """How well one lookup served: different ids that launches named, and all references, each with how many were known."""
 
     ids: int
     known_ids: int

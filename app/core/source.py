@@ -12,7 +12,7 @@ SetAside = Callable[[Rejected, Any], None]
 
 
 class Parser(Protocol):
-    """Reads one source's records, given its look-ups."""
+    """Reads one source's records, given its lookups."""
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
         """The rows of one launch; counts in `checked` what it met. Raises `pydantic.ValidationError` or `fields.InvalidField`."""
@@ -31,7 +31,7 @@ class Source(Protocol):
         """The launch records in batches, each with its place in the answer."""
 
     def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> Parser:
-        """A parser that knows the look-ups; those that can't be used are set aside."""
+        """A parser that knows the lookups; those that can't be used are set aside."""
 
     def probe(self, now: datetime, spool: Path) -> str:
         """What one small request shows: version, newest past launch. Raises SourceError."""

@@ -12,7 +12,7 @@ from .schema import SNAPSHOT
 from .source import Parser
 
 MAX_PENDING_CHARS = 4 << 20
-"""How much text of look-ups the rows of one `Checked` may repeat before the next is begun."""
+"""How much text of lookups the rows of one `Checked` may repeat before the next is begun."""
 _MAX_PENDING_ROWS = 20_000
 _SHOWN_CHARS = 80
 

@@ -49,7 +49,7 @@ class MysqlWarehouse:
         self._warn = warn
         self._lock_name = lock_name(settings.mysql_database)
         self._session = Session(settings, timeout_s=settings.run_timeout_s)
-        self._runs = RunsTable(lambda: self._session)
+        self.runs_table = RunsTable(lambda: self._session)
 
     def __enter__(self) -> Self:
         return self
@@ -122,53 +122,25 @@ class MysqlWarehouse:
 
     def start(self, run: Run) -> int:
         """Write the run's row; the number that it was given. Raises WarehouseError."""
-        return self._runs.start(run)
-
-    def renumber(self, run_id: str, number: int) -> None:
-        """Give a run a higher number than the one that it began with. Raises WarehouseError."""
-        self._runs.renumber(run_id, number)
-
-    def number_of(self, run_id: str) -> int | None:
-        """The number of a run; None when `pipeline_runs` does not know it."""
-        return self._runs.number_of(run_id)
-
-    def failed_run_ids(self) -> set[str]:
-        """The runs of which nothing was committed."""
-        return self._runs.failed_run_ids()
-
-    def numbers(self) -> dict[str, int]:
-        """The numbers of all runs, by id."""
-        return self._runs.numbers()
-
-    def sources(self) -> dict[str, str]:
-        """The sources of all runs, by id."""
-        return self._runs.sources()
+        return self.runs_table.start(run)
 
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
-        return self._runs.last_run()
-
-    def runs(self, limit: int) -> list[dict[str, Any]]:
-        """The newest runs as `pipeline_runs` has them, newest first, texts of JSON as what they hold; times are UTC."""
-        return self._runs.runs(limit)
-
-    def one_run(self, run_id: str) -> dict[str, Any] | None:
-        """One run as `pipeline_runs` has it."""
-        return self._runs.one_run(run_id)
+        return self.runs_table.last_run()
 
     def finish(self, summary: RunSummary) -> None:
         """Write how the run ended; over a new connection when the run's own is lost. Raises WarehouseError."""
         self._session.set_timeout(_FINISH_TIMEOUT_S)
         if self._session.is_open:
             try:
-                self._runs.finish(summary)
+                self.runs_table.finish(summary)
             except WarehouseError:
                 if self._session.is_open:
                     raise
             else:
                 return
         self._session = Session(self._settings, timeout_s=_FINISH_TIMEOUT_S)
-        self._runs.finish(summary)
+        self.runs_table.finish(summary)
 
     # --- reading --------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from .spill import Spill
 
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
 MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
-MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a look-up record become rows of a hundred kilobytes
+MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a lookup record become rows of a hundred kilobytes
 _MAX_ODD = 1000  # different unknown fields, or notes
 _NAMED = 5  # rejects that are warned of one by one
 _WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies
@@ -48,7 +48,7 @@ class Candidate:
 
     @property
     def rejected_launches(self) -> list[Rejected]:
-        """The rejects that are launches; the others are look-up records."""
+        """The rejects that are launches; the others are lookup records."""
         return [r for r in self.rejected if r.endpoint == "launches"]
 
 
@@ -90,7 +90,7 @@ class _Part:
         years = len({year for _, year in self.spill.checksums})
         found = (
             (years, MAX_YEARS, "launch years, each with partitions of its own"),
-            (len(self.references), MAX_REFERENCES, "different ids of look-ups"),
+            (len(self.references), MAX_REFERENCES, "different ids of lookups"),
             (self.row_bytes >> 20, MAX_ROW_MIB, "MiB of rows"),
         )
         for number, limit, what in found:
@@ -260,7 +260,7 @@ def _count_some(counts: Counter[str], more: Counter[str]) -> None:
 
 
 def _lookup_use(references: Counter[tuple[str, str, bool]]) -> dict[str, LookupUse]:
-    """How well each kind of look-up served that was met."""
+    """How well each kind of lookup served that was met."""
     ids: dict[str, dict[str, bool]] = {}
     times: Counter[tuple[str, bool]] = Counter()
     for (kind, key, known), count in references.items():

@@ -49,7 +49,7 @@ def _with_sources(adapters: Adapters, rows: pa.Table) -> pa.Table:
     without = rows.filter(pc.is_null(rows["source"]))
     if not without.num_rows:
         return rows
-    sources: dict[str, str | None] = {**adapters.warehouse.sources()}
+    sources: dict[str, str | None] = {**adapters.warehouse.runs_table.sources()}
     for run_id in set(without["run_id"].to_pylist()) - sources.keys():
         with contextlib.suppress(UnreadableObject):
             manifest = adapters.lake.manifest(run_id)

@@ -60,7 +60,7 @@ def _manifest(adapters: Adapters, pointer: Pointer, last_run: LastRun) -> tuple[
         if manifest is not None:
             fault = fault or "S3 manifests/latest.json is missing"
     if manifest is not None and not manifest.number:
-        manifest = _numbered(manifest, adapters.warehouse.number_of(manifest.run_id), last_run)
+        manifest = _numbered(manifest, adapters.warehouse.runs_table.number_of(manifest.run_id), last_run)
     return manifest, fault
 
 
@@ -68,7 +68,7 @@ def numbered_above(adapters: Adapters, run: Run, number: int, pointer: Pointer) 
     """The run's number, above that of the manifest: a database that was restored from a backup knows less than the lake."""
     if pointer.manifest is None or pointer.manifest.number < number:
         return number
-    adapters.warehouse.renumber(run.id, pointer.manifest.number + 1)
+    adapters.warehouse.runs_table.renumber(run.id, pointer.manifest.number + 1)
     return pointer.manifest.number + 1
 
 

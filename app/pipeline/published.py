@@ -67,7 +67,7 @@ class Published:
         if stored := self._current.objects.get((table.name, year)):
             with contextlib.suppress(UnreadableObject):
                 in_lake = self._adapters.lake.current_rows(stored, table)
-                failed = pa.array(sorted(self._adapters.warehouse.failed_run_ids()), pa.string())
+                failed = pa.array(sorted(self._adapters.warehouse.runs_table.failed_run_ids()), pa.string())
                 left.append(in_lake.filter(pc.invert(pc.is_in(in_lake["run_id"], failed))))  # those put it and were rolled back
         if (table.name, year) in self._current.in_mysql:
             in_mysql = self._adapters.warehouse.rows_of_years(table.name, [year])

@@ -35,7 +35,7 @@ class ArchivedSource:
         return self._source.launches(response)
 
     def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> Parser:
-        """A parser that knows the look-ups."""
+        """A parser that knows the lookups."""
         return self._source.parser(responses, set_aside)
 
     def probe(self, now: datetime, spool: Path) -> str:
@@ -52,7 +52,7 @@ def archived_run(lake: S3Lake, warehouse: MysqlWarehouse, source: str, run_id: s
     received = lake.received(source, run_id)
     if not received:
         raise LakeError(f"run {run_id} archived nothing of source {source}", hint="see: runs")
-    recorded = warehouse.one_run(run_id)
+    recorded = warehouse.runs_table.one_run(run_id)
     if not recorded or "reconcile" not in recorded["stage_seconds"]:  # the first stage after everything is archived and derived
         raise LakeError(f"run {run_id} ended before it had archived all that it received", hint="replay a run before it")
     base = _published_before(lake, warehouse, run_id)
@@ -65,6 +65,6 @@ def archived_run(lake: S3Lake, warehouse: MysqlWarehouse, source: str, run_id: s
 
 
 def _published_before(lake: S3Lake, warehouse: MysqlWarehouse, run_id: str) -> Manifest | None:
-    numbers = warehouse.numbers()
+    numbers = warehouse.runs_table.numbers()
     earlier = [other for other in lake.published_run_ids() if numbers.get(other, 0) < numbers[run_id]]
     return lake.manifest(max(earlier, key=lambda other: (numbers.get(other, 0), other))) if earlier else None

@@ -197,7 +197,7 @@ def readable_id(raw: Any) -> str | None:
 
 
 class Oracle:
-    """Says what an answer comes to, given the look-ups."""
+    """Says what an answer comes to, given the lookups."""
 
     def __init__(self, lookups: Mapping[str, Iterable[Any]]) -> None:
         self.known: dict[str, dict[str, Any]] = {kind: {} for kind in LOOKUPS}

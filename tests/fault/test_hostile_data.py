@@ -73,7 +73,7 @@ def hostile_launches(draw: st.DrawFn) -> Any:
 
 @st.composite
 def lookups(draw: st.DrawFn) -> dict[str, list[Any]]:
-    """Look-ups of which most records are sound."""
+    """Lookups of which most records are sound."""
     found: dict[str, list[Any]] = {}
     for kind in LOOKUPS:
         sound = st.fixed_dictionaries({"id": FEW_IDS}, optional={"name": optional(st.text(max_size=9))})

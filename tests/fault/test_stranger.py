@@ -208,7 +208,7 @@ def test_launches_of_too_many_years_end_the_run_before_anything_is_written(world
 
 
 def test_a_short_reference_to_a_long_text_does_not_fill_the_disk(world: World) -> None:
-    """Five bytes that name a look-up record become a row with all of its text."""
+    """Five bytes that name a lookup record become a row with all of its text."""
     payload = {"id": "p", **{name: ["x" * 15_000] for name in ("customers", "nationalities", "manufacturers")}}
     world.api.set("payloads", [payload])
     world.api.set("launches", [{"id": f"l{i}", "date_utc": "2020-01-01", "payloads": ["p"] * 1000} for i in range(60)])

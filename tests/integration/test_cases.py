@@ -297,7 +297,7 @@ def test_a_rejected_launch_keeps_its_last_good_rows_until_it_is_well_again(progr
     assert set(rows(program)) == {2, 3, 4}
 
 
-def test_look_ups_that_resolve_much_worse_than_before_are_refused(program: Program, api: SampleApi) -> None:
+def test_lookups_that_resolve_much_worse_than_before_are_refused(program: Program, api: SampleApi) -> None:
     program.run()
     api.set("rockets", [])
     failed = program("run", code=4)

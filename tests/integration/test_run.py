@@ -66,7 +66,7 @@ def test_the_same_answer_gives_the_same_bytes_in_whatever_order_python_hashes(pr
     assert found[0] == found[1]
 
 
-def test_each_look_up_is_fetched_once_a_run(program: Program, api: SampleApi) -> None:
+def test_each_lookup_is_fetched_once_a_run(program: Program, api: SampleApi) -> None:
     program.run()
     paths = [request.path for request in api.requests]
     assert sorted(paths) == sorted(

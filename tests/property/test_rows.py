@@ -52,7 +52,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
 
 @quick
 @given(JSON)
-def test_any_look_up_record_is_learned_or_set_aside(raw: Any) -> None:
+def test_any_lookup_record_is_learned_or_set_aside(raw: Any) -> None:
     set_aside: list[str] = []
     parser = SpacexParser(lambda reject, _: set_aside.append(reject.reason))
     for kind in LOOKUPS:

@@ -384,7 +384,7 @@ def _known(kind: str, key: str) -> Record:
 
 
 def _number(kind: str, key: str) -> int:
-    """The number of a look-up record; of one that the facts only mention, the last digits of its id."""
+    """The number of a lookup record; of one that the facts only mention, the last digits of its id."""
     return _numbers(kind).get(key) or int(key[-7:], 16)
 
 

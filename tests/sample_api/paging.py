@@ -6,7 +6,7 @@ from typing import Any
 from tests.sample_api.collection import Collection
 from tests.sample_api.records import encode
 
-# What `populate` may name: where the ids are, and the look-up that they belong to. Other names change nothing.
+# What `populate` may name: where the ids are, and the lookup that they belong to. Other names change nothing.
 _REFERENCES = {
     "rocket": ("rocket", "rockets"),
     "launchpad": ("launchpad", "launchpads"),

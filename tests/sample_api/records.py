@@ -116,7 +116,7 @@ def as_v4(record: Any) -> Any:
 
 @cache
 def lookups() -> Mapping[str, list[Record]]:
-    """The records of every look-up."""
+    """The records of every lookup."""
     make = {"rockets": _rocket, "launchpads": _launchpad, "landpads": _landpad, "payloads": _payload, "cores": _core}
     return {name: [one(row) for row in _rows(name)] for name, one in make.items()} | {"crew": _crew()}
 

@@ -105,7 +105,7 @@ class Source:
         random.shuffle(self.launches)
 
     def lookup(self, random: Random) -> None:
-        """A look-up's facts; a payload that is no longer known, or is again."""
+        """A lookup's facts; a payload that is no longer known, or is again."""
         kind = random.choice([kind for kind, records in self.lookups.items() if records])
         one = random.choice(self.lookups[kind])
         if kind == "payloads" and random.random() < RETURNED:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from app import __version__, errors
-from app.cli import Request, cli, parse
+from app.cli import cli, parse
 from app.contract import contract, views
+from app.request import Request
 from app.schemas import schemas
 from app.settings import Settings
 

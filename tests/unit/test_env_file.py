@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import Request, parse
+from app.cli import parse
 from app.env_file import example, read
 from app.errors import SettingsError
+from app.request import Request
 from app.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]

@@ -48,7 +48,7 @@ def launches(shared_api: SampleApi) -> Any:
 
 @pytest.fixture(scope="module")
 def lookups(shared_api: SampleApi) -> dict[str, dict[str, Any]]:
-    """The records of each look-up by their ids."""
+    """The records of each lookup by their ids."""
     return {kind: by_id(shared_api, f"v4/{kind}") for kind in LOOKUPS}
 
 
@@ -183,7 +183,7 @@ class TestHttp:
         assert query(api, "v4/rockets")["docs"] == [{"id": 1}]
 
     def test_given(self) -> None:
-        """Launches and look-ups can be given at the start; the other look-ups stay."""
+        """Launches and lookups can be given at the start; the other lookups stay."""
         with SampleApi([], {"cores": [{"id": "a"}]}) as api:
             assert get(api, "v5/launches").json() == []
             assert get(api, "v4/cores").json() == [{"id": "a"}]

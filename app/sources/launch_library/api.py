@@ -80,8 +80,8 @@ class LaunchLibrarySource:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
         return read_records(response, BATCH_SIZE)
 
-    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> LaunchLibraryParser:  # noqa: ARG002  # no look-ups
-        """A parser; the records bring their look-ups along."""
+    def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> LaunchLibraryParser:  # noqa: ARG002  # no lookups
+        """A parser; the records bring their lookups along."""
         return LaunchLibraryParser(self.name, self._provider_id)
 
     def probe(self, now: datetime, spool: Path) -> str:

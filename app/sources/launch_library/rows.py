@@ -63,7 +63,7 @@ _WIKIPEDIA = re.compile(r"https?://(?:[a-z0-9-]+\.)*wikipedia\.org/")
 
 
 class LaunchLibraryParser:
-    """Turns launch records into rows; each record brings its own look-ups along."""
+    """Turns launch records into rows; each record brings its own lookups along."""
 
     def __init__(self, source: str, provider_id: int) -> None:
         self._source = source

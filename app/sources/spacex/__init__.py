@@ -9,6 +9,6 @@ NOT_KEPT: dict[str, str] = {
     "payload.launch": "the launch that the row belongs to",
     "payload.mass_lbs": "mass_kg in another unit",
     "payload.dragon.mass_returned_lbs": "dragon_mass_returned_kg in another unit",
-    "look-ups' other fields": "facts about rockets, pads, boosters and people, not about launches; in the raw archive",
+    "lookups' other fields": "facts about rockets, pads, boosters and people, not about launches; in the raw archive",
 }
 """Fields without a column, and why."""

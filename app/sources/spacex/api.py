@@ -71,7 +71,7 @@ class SpacexSource:
         return read_records(response, BATCH_SIZE)
 
     def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> SpacexParser:
-        """A parser that knows the look-ups. Raises SourceError when they can't be read, or are too many."""
+        """A parser that knows the lookups. Raises SourceError when they can't be read, or are too many."""
         parser = SpacexParser(set_aside)
         for kind in LOOKUPS:
             for batch in read_records(responses[kind], BATCH_SIZE):

@@ -267,4 +267,4 @@ LOOKUPS: dict[str, type[Lookup]] = {
     "cores": Core,
     "crew": Crew,
 }
-"""The look-ups that launches refer to, by the name of their endpoint."""
+"""The lookups that launches refer to, by the name of their endpoint."""

@@ -12,13 +12,13 @@ from .models import LOOKUPS, CoreUse, CrewUse, Failure, Fairings, Launch, Links,
 
 MAX_LOOKUPS = 400_000
 MAX_LOOKUP_CHARS = 128 << 20
-"""The most look-up records, and their text: all are kept in memory. SpaceX's have some 700, with 0.1 MB of text."""
+"""The most lookup records, and their text: all are kept in memory. SpaceX's have some 700, with 0.1 MB of text."""
 _KEPT_CHARS = 200  # of a text that does not fit, to be shown where launches refer to it
 _PRECISIONS = frozenset({"half", "quarter", "year", "month", "week", "day", "hour", "minute", "second"})
 
 
 class SpacexParser:
-    """Turns launch records into rows with the facts of the look-ups it has learned."""
+    """Turns launch records into rows with the facts of the lookups it has learned."""
 
     def __init__(self, set_aside: SetAside) -> None:
         self._set_aside = set_aside
@@ -48,7 +48,7 @@ class SpacexParser:
         self._records += 1
         self._chars += chars
         if self._records > MAX_LOOKUPS or self._chars > MAX_LOOKUP_CHARS:
-            message = f"the look-ups have more than {MAX_LOOKUPS} records or {MAX_LOOKUP_CHARS >> 20} Mi characters"
+            message = f"the lookups have more than {MAX_LOOKUPS} records or {MAX_LOOKUP_CHARS >> 20} Mi characters"
             raise SourceError(message, hint="what was sent is kept in the raw archive")
 
     def parse(self, raw: Any, checked: Checked) -> Rows:
@@ -163,7 +163,7 @@ class SpacexParser:
         return {"launch_id": launch_id, "position": position, "crew_id": crew_id, **person, "role": role}
 
     def _resolve(self, kind: str, reference: Any, path: str, checked: Checked) -> tuple[str | None, Row]:
-        """The id of the look-up record that a reference names, and its facts; none when it is not known, or names nothing.
+        """The id of the lookup record that a reference names, and its facts; none when it is not known, or names nothing.
 
         An object has its facts with it; its id is a fact like the others, and may be missing.
         """
@@ -185,7 +185,7 @@ class SpacexParser:
 
 
 def _with_id(path: str, key: str | None, facts: Row) -> tuple[str, Row]:
-    """A look-up record that launches can name."""
+    """A lookup record that launches can name."""
     if key is None:
         raise InvalidField(f"{path}.id", "(no such field)", "is missing")
     return key, facts
@@ -203,7 +203,7 @@ def _has_fairings(launch: Launch) -> bool | None:
 
 
 def _looked_up(kind: str, raw: Any, path: str) -> tuple[str | None, Row]:
-    """A look-up record's id and facts."""
+    """A lookup record's id and facts."""
     record = fit(LOOKUPS[kind], raw, path)
     try:
         return record.id, record.facts()
