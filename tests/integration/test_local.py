@@ -36,7 +36,8 @@ def calling(checkout: Path) -> Iterator[Local]:
 
     def call(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "tests.local", *arguments]
-        environment = {**os.environ, "ENGINE": "native", **settings}
+        # Empty: the copy is compiled once, and not at each start.
+        environment = {**os.environ, "ENGINE": "native", "PYTHONDONTWRITEBYTECODE": "", **settings}
         return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     try:
