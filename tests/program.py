@@ -56,6 +56,9 @@ class Ended:
 class Program:
     """Runs commands with one set of settings, and reads what they left behind."""
 
+    may_fork = True
+    """Commands that are waited for may be forks of a process that has imported the program, which is quicker than a start."""
+
     def __init__(self, environment: Mapping[str, str], aws: AwsEndpoint, login: Login) -> None:
         self.environment = dict(environment)
         self.aws = aws
@@ -75,7 +78,8 @@ class Program:
     def __call__(self, *arguments: str, code: int | None = 0, **settings: str) -> Ended:
         """Run a command to its end; it must exit with `code`, unless that is None."""
         environment = {**self.environment, **settings}
-        ended = _forked(environment, arguments) if _may_fork(environment) else self._started(*arguments, **settings)
+        is_forked = self.may_fork and _is_like_a_start(environment)
+        ended = _forked(environment, arguments) if is_forked else self._started(*arguments, **settings)
         out, err = ended.stdout, ended.stderr
         assert code is None or ended.code == code, f"exit {ended.code}, not {code}:\n{out[-3000:]}\n{err[-3000:]}"
         assert "Traceback (most recent call last)" not in out + err
@@ -160,7 +164,7 @@ class Program:
         self("verify", "--json")
 
 
-def _may_fork(environment: Mapping[str, str]) -> bool:
+def _is_like_a_start(environment: Mapping[str, str]) -> bool:
     """Whether a fork is like a start: nothing in the environment is only seen at a start."""
     seen = {name for name in environment if name.startswith(SEEN_AT_START)}
     return all(environment[name] == os.environ.get(name) for name in seen)

@@ -66,6 +66,8 @@ class Started:
 class Image(Program):
     """The built image, as Fargate starts it: no right but its own, nothing to write to but the volume at /tmp."""
 
+    may_fork = False
+
     def __init__(self, environment: Mapping[str, str], aws: AwsEndpoint, login: Login, sample: str) -> None:
         super().__init__(environment, aws, login)
         self._sample = sample
