@@ -3,9 +3,12 @@
 import shlex
 from pathlib import Path
 
+from tests.program import QUICK
+
 ROOT = Path(__file__).parents[2]
 
 
 def with_environment(name: str, line: str) -> list[str]:
     """A command that types a line in a shell in which the integration's environment file was read."""
-    return ["bash", "-euc", f"cd {shlex.quote(str(ROOT))}; . integrations/{name}/environment; {line}"]
+    # A person's shell has nothing of what makes our own tests quick, and some servers do not start with it.
+    return ["bash", "-euc", f"unset {' '.join(QUICK)}; cd {shlex.quote(str(ROOT))}; . integrations/{name}/environment; {line}"]

@@ -50,6 +50,7 @@ def call(folder: Path, *command: str, **settings: str) -> str:
 def test_the_wheel_alone_is_the_whole_program(world: World, tmp_path: Path) -> None:
     assert call(tmp_path, "spacex-pipeline", "--version") == f"spacex-pipeline, version {__version__}\n"
     assert "init-db" in call(tmp_path, "spacex-pipeline", "--help")
+    world.has_news()
     settings = tmp_path / "settings"
     settings.write_text("".join(f"{name}={value}\n" for name, value in world.settings.items()))
     checks = json.loads(call(tmp_path, "spacex-pipeline", "--env-file", str(settings), "doctor", "--json"))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integrations.environments import ROOT
+from tests.program import QUICK
 
 PAGE = (ROOT / "docs/schedulers.md").read_text()
 MOST_LINES = 10
@@ -48,7 +49,9 @@ def checkout(tmp_path: Path) -> Path:
 
 def typed(text: str, checkout: Path) -> tuple[int, str]:
     """A shell in which the lines are typed one after another; everything that it started is ended with it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(LEADING_NOWHERE)}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(LEADING_NOWHERE) and name not in QUICK
+    }
     log = checkout.parent / "typed.log"
     with log.open("w") as output:
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
