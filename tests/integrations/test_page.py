@@ -49,9 +49,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def typed(text: str, checkout: Path) -> tuple[int, str]:
     """A shell in which the lines are typed one after another; everything that it started is ended with it."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(LEADING_NOWHERE) and name not in QUICK
-    }
+    left_out = (*LEADING_NOWHERE, *QUICK, "MAKE", "MFLAGS")  # the make that runs the tests hands its own arguments on
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     log = checkout.parent / "typed.log"
     with log.open("w") as output:
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
