@@ -42,7 +42,7 @@ def _base_url(value: str) -> str:
     bare = re.split("[?#]", value)[0].rstrip("/")
     right = re.sub(_VERSION, "", bare)
     if right != value.rstrip("/"):
-        raise ValueError(f"must be {right}: the program itself adds version and endpoint, and there is no ? and no #")
+        raise ValueError(f"must be {right}: the program adds the version and the endpoint itself, and ? and # have no place")
     if not re.fullmatch(_ADDRESS, value):
         raise ValueError("must be an address of host, port and path, in ASCII and without spaces")
     return value.rstrip("/")

@@ -31,8 +31,8 @@ class Screen:
         return "\n".join(self.visible)
 
 
-def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: int = 0, **settings: str) -> Screen:
-    """Run a command on a terminal of so many columns and lines; it must exit with `code`."""
+def started(program: Program, size: tuple[int, int], *arguments: str, **settings: str) -> tuple["subprocess.Popen[bytes]", int]:
+    """A command on a terminal of so many columns and lines, and our end of it."""
     columns, lines = size
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -41,15 +41,26 @@ def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: in
         [sys.executable, "-m", "app", *arguments], env=environment, stdout=theirs, stderr=theirs, stdin=theirs
     )
     os.close(theirs)
-    raw = b""
+    return process, ours
+
+
+def raw_text(process: "subprocess.Popen[bytes]", ours: int, code: int) -> bytes:
+    """Everything that it wrote until it ended, as it must, with `code`."""
+    text = b""
     try:
         while chunk := os.read(ours, 1 << 16):
-            raw += chunk
+            text += chunk
     except OSError:  # how Linux says that the other end was closed
         pass
     os.close(ours)
-    assert process.wait(60) == code, raw.decode(errors="replace")
-    assert b"Traceback" not in raw
+    assert process.wait(60) == code, text.decode(errors="replace")
+    assert b"Traceback" not in text
+    return text
+
+
+def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: int = 0, **settings: str) -> Screen:
+    """Run a command on such a terminal to its end."""
+    raw = raw_text(*started(program, size, *arguments, **settings), code)
     return _shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
 
 

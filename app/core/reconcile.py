@@ -256,4 +256,4 @@ def _shown(checksum: Checksum | None) -> str:
     if checksum in (None, EMPTY):
         return "nothing"
     is_digest = len(checksum.digest) == len(EMPTY.digest)  # else it says itself what is wrong
-    return f"{checksum.rows} rows {checksum.digest[:8] if is_digest else checksum.digest}"
+    return f"{checksum.rows} rows" + (f" (digest {checksum.digest[:8]})" if is_digest else f", {checksum.digest}")

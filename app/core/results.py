@@ -5,6 +5,8 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict  # pydantic reads the standard library's from Python 3.12 on
 
+from .model import WrittenFile
+
 Key = list[str | int]
 """The values of a row's key, in the order of the table's."""
 
@@ -97,23 +99,10 @@ class ListedSnapshot(TypedDict):
     tables: dict[str, TableSize]
 
 
-class SnapshotFile(TypedDict):
-    """One partition's object at the version that the snapshot names."""
-
-    table: str
-    year: int
-    key: str
-    version_id: str
-    etag: str
-    rows: int
-    digest: str
-    size: int
-
-
 class ShownSnapshot(ListedSnapshot):
     """A published snapshot with its files."""
 
-    files: list[SnapshotFile]
+    files: list[WrittenFile]
 
 
 class SignedUrl(TypedDict):

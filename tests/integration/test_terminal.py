@@ -1,22 +1,20 @@
 """What a person at a terminal sees."""
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
 import pytest
 
 from app.telemetry.text import printable
+from tests import screen
 from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 
-COLUMNS = 150
+COLUMNS, LINES = 150, 50
 OURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours, cursor, and lines cleared
 HOSTILE = "".join(map(chr, [*range(1, 0x20), *range(0x7F, 0xA0)])) + (
     "\x1b[2J\x1b]0;owned\x07\x9b31m\u202edesrever\u2066\u2069\u200e\u061c\u200b\u2060\ufeff\u2028\u2029\U000e0041"
@@ -24,35 +22,21 @@ HOSTILE = "".join(map(chr, [*range(1, 0x20), *range(0x7F, 0xA0)])) + (
 )
 
 
-def started(program: Program, *arguments: str, **settings: str) -> tuple["subprocess.Popen[bytes]", int]:
-    """A command on a terminal, and our end of it."""
-    ours, theirs = pty.openpty()
-    environment = {**program.environment, "TERM": "xterm", "COLUMNS": str(COLUMNS), "NO_COLOR": "1", **settings}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", *arguments], env=environment, stdout=theirs, stderr=theirs, stdin=theirs
-    )
-    os.close(theirs)
-    return process, ours
+def started(program: Program, *arguments: str, columns: int = COLUMNS, **settings: str) -> tuple["subprocess.Popen[bytes]", int]:
+    """A command on a wide terminal without colours, and our end of it."""
+    return screen.started(program, (columns, LINES), *arguments, NO_COLOR="1", **settings)
 
 
 def raw_text(process: "subprocess.Popen[bytes]", ours: int, code: int) -> bytes:
-    """Everything that it wrote until it ended."""
-    text = b""
-    try:
-        while chunk := os.read(ours, 1 << 16):
-            text += chunk
-    except OSError:  # how Linux says that the other end was closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == code, text.decode(errors="replace")
-    assert b"Traceback" not in text
+    """Everything that it wrote until it ended; a person is shown no JSON lines."""
+    text = screen.raw_text(process, ours, code)
     assert b'{"time"' not in text
     return text
 
 
-def on_terminal(program: Program, *arguments: str, code: int = 0, **settings: str) -> str:
-    """Everything that a command writes to a terminal of 150 columns, control sequences taken out."""
-    return OURS.sub("", raw_text(*started(program, *arguments, **settings), code).decode())
+def on_terminal(program: Program, *arguments: str, code: int = 0, columns: int = COLUMNS, **settings: str) -> str:
+    """Everything that a command writes to such a terminal, control sequences taken out."""
+    return OURS.sub("", raw_text(*started(program, *arguments, columns=columns, **settings), code).decode())
 
 
 def test_a_run_shows_progress_its_result_and_five_rows_of_each_table(program: Program) -> None:
@@ -144,7 +128,7 @@ def test_the_list_of_runs_fits_80_columns(program: Program, api: SampleApi) -> N
     program("verify")
     api.fault("launches", Fault(body="html"))
     program("run", code=3)
-    text = on_terminal(program, "runs", COLUMNS="80")
+    text = on_terminal(program, "runs", columns=80)
     assert all(len(line) <= 80 for line in text.splitlines())
     ids = [run["run_id"] for run in json.loads(program("runs", "--json").stdout)]
     newest, *_, oldest = (line for line in text.splitlines() if line.startswith("2"))
@@ -155,7 +139,7 @@ def test_the_list_of_runs_fits_80_columns(program: Program, api: SampleApi) -> N
 
 
 def test_on_a_narrow_terminal_only_the_columns_that_fit_are_shown(program: Program) -> None:
-    text = on_terminal(program, "run", COLUMNS="80")
+    text = on_terminal(program, "run", columns=80)
     rows = [line for line in text.splitlines() if line.startswith(("\u2502", "\u2503"))]
     assert rows
     assert all(len(line) <= 80 for line in rows)
