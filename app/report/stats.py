@@ -21,6 +21,18 @@ def launches_by_year(launches: pd.DataFrame) -> pd.DataFrame:
     return _every_year(counts[[name for name in OUTCOMES if name in counts]])
 
 
+def tally(status: pd.Series) -> dict[str, int]:
+    """How many launches took place, went well, have an outcome, and are still to come."""
+    found = status.where(status.isin(OUTCOMES), "unknown").value_counts()
+    count = {name: int(found.get(name, 0)) for name in OUTCOMES}
+    return {
+        "launched": sum(count.values()) - count["upcoming"],
+        "success": count["success"],
+        "decided": count["success"] + count["partial_failure"] + count["failure"],
+        "upcoming": count["upcoming"],
+    }
+
+
 def landings_by_year(launches: pd.DataFrame, cores: pd.DataFrame) -> pd.DataFrame:
     """Landings tried in each year: landed, lost and unknown; launches that are still to come are left out."""
     flown = launches.loc[~launches["status"].isin(_STILL_TO_COME), "launch_id"]
@@ -58,6 +70,7 @@ def moves(launches: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     dates = changes[(changes["column"] == "date_utc") & changes["old"].notna() & changes["new"].notna()]
     found = dates.merge(launches[["launch_id", "name", "date_precision"]], on="launch_id", how="left")
     found["old"], found["new"] = _times(found["old"]), _times(found["new"])
+    found = found[found["old"].notna() & found["new"].notna()].reset_index(drop=True)
     found["by"] = found["new"] - found["old"]
     precisions = changes.loc[changes["column"] == "date_precision", ["launch_id", "changed_at", "old"]]
     found["old_precision"] = _precision_until_next(found, precisions, including_now=True)
@@ -162,4 +175,13 @@ def _local(times: pd.Series) -> pd.Series:
 
 
 def _times(texts: pd.Series) -> pd.Series:
-    return pd.to_datetime(texts.astype(object), format="ISO8601")
+    """Times without zone; none where a text is no time."""
+    found = [_time(text) for text in texts.astype(object)]
+    return pd.Series(found, index=texts.index, dtype="datetime64[us]")
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None

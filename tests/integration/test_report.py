@@ -4,13 +4,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.sources import never_filled
+from tests.page import Page
 from tests.program import Program
 from tests.sample_api import SampleApi
 from tests.sample_api.library_records import as_library
@@ -18,52 +18,6 @@ from tests.sample_api.records import launch
 
 HOSTILE = """<script>alert(1)</script><img src="http://example.invalid/x" onerror='x'>&amp;\u202e"""
 STATES = {"success": "success", "failure": "failure", "upcoming": "upcoming", "unknown": "no outcome known"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its tags with their attributes, its texts, its tables by id."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.text = ""
-        self.axis: list[str] = []  # what stands at the axes of the wide charts
-        self._rows: list[list[str]] = []
-        self._in_cell = self._in_text = self._in_wide = False
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "table":
-            self._rows = self.tables[dict(attrs)["id"] or ""] = []
-        elif tag == "svg":
-            self._in_wide = dict(attrs)["class"] == "chart wide"
-        elif tag == "text" and self._in_wide:
-            self.axis.append("")
-            self._in_text = True
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_cell = self._in_cell and tag not in ("td", "th")
-        self._in_text = self._in_text and tag != "text"
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._in_text:
-            self.axis[-1] += data
-        if self._in_cell:
-            self._rows[-1][-1] += data
-
-    def rows(self, table: str) -> list[dict[str, str]]:
-        """A table's rows by the names in its head."""
-        head, *body = self.tables[table]
-        return [dict(zip(head, row, strict=True)) for row in body]
 
 
 @pytest.fixture
@@ -254,13 +208,13 @@ def test_with_another_provider_too_columns_that_are_never_filled_are_no_gaps(pro
 
 def test_the_page_tells_at_its_top_what_proved_the_data(program: Program, api: SampleApi, out: Path) -> None:
     published = program.run()["run_id"]
-    assert f"Run {published} compared the contents of what it wrote to S3 and MySQL" in page_of(program, out).text
+    assert f"Run 1 ({published}) compared the contents of what it wrote to S3 and MySQL" in page_of(program, out).text
     page = page_of(program, out)
     assert [row["inserted"] for row in page.rows("written") if row["table"] == "launches"] == ["205"]
     api.set("launches", [])
     program.run(code=4)
     text = page_of(program, out).text
-    assert text.index("failed; the page shows what was published before it") < text.index(f"Run {published} compared")
+    assert text.index("failed; the page shows what was published before it") < text.index(f"Run 1 ({published}) compared")
 
 
 def test_without_what_it_needs_it_says_so(program: Program, out: Path) -> None:
@@ -286,3 +240,61 @@ def test_little_and_odd_data_make_a_page_too(program: Program, api: SampleApi, o
     assert len(page.rows("launches-per-year")) == 100
     assert {"1900", "1915", "2185"} <= set(page.axis)  # as many years as there is room for, and none cut
     assert len(page.axis) < 40
+
+
+def test_what_changed_is_what_lies_between_two_snapshots(program: Program, out: Path) -> None:
+    with SampleApi(n=30) as api:
+        program.environment["SOURCE_URL"] = api.url
+        program.run()
+        page = page_of(program, out)
+        assert "No changes of launches are known" in page.text  # all rows are the first ones
+        before = {row["launch_id"]: row for row in program.in_mysql("launches")}
+        records = json.loads(api.body("v5/launches"))
+        flown = records[10]
+        records[3]["name"], records[4]["success"] = "Renamed", not records[4]["success"]
+        flown.update(upcoming=True, success=None)
+        api.set("launches", [*records, flown | {"id": "new", "name": "Brand new", "upcoming": False, "success": True}])
+        run = program.run()
+        page = page_of(program, out)
+        after = {row["launch_id"]: row for row in program.in_mysql("launches")}
+        changed = {
+            (after[key]["name"], column, str(before[key][column]), str(value))
+            for key in before
+            for column, value in after[key].items()
+            if value != before[key][column] and column in ("name", "status")
+        }
+        shown = {tuple(row.values()) for row in page.rows("changes")}
+        assert changed == {row for row in shown if row[1] in ("name", "status")}
+        assert ("Brand new", "added", "\u2013", "\u2013") in shown
+        counts = [Counter(row["status"] for row in rows.values()) for rows in (before, after)]
+        launched, success, coming = (
+            sum(counts[1][name] for name in names) - sum(counts[0][name] for name in names)
+            for names in (set(counts[0] + counts[1]) - {"upcoming"}, {"success"}, {"upcoming"})
+        )
+        assert f"Launched {launched:+d}, successful {success:+d}, to come {coming:+d}." in page.text
+        assert program.run()["state"] == "unchanged"
+        text = page_of(program, out).text
+        assert f"What run {run['number']} changed" in text
+        assert "found nothing new since" in text
+
+
+def test_stores_that_somebody_alters_are_trusted_no_more_until_they_are_repaired(program: Program, out: Path) -> None:
+    with SampleApi(n=10) as api:
+        program.environment["SOURCE_URL"] = api.url
+        program.run()
+        verified = program("verify", "--json").result["run_id"]
+        page = page_of(program, out)
+        assert f"Run 2 (verify, {verified}) proved it last" in page.text
+        assert "both stores were still as published" in page.text
+        program.login.query("UPDATE launches SET name = 'Altered' LIMIT 1")
+        text = page_of(program, out).text
+        assert "the stores have changed since" in text
+        assert "both stores were still as published" not in text
+        assert "Altered" not in text  # the page is of what was published
+        program("verify", code=8)
+        assert "the last verify failed" in page_of(program, out).text
+        program.run()
+        text = page_of(program, out).text
+        assert "Run 3 (verify" in text
+        assert "; none has succeeded since." in text
+        assert "the stores have changed since" not in text

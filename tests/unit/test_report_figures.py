@@ -8,8 +8,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.core.model import Manifest
-from app.core.runs import PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
 from app.report import quality, sections, stats
@@ -138,7 +136,7 @@ def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() ->
 )
 def test_a_date_is_overdue_when_all_that_its_precision_names_has_passed(at: str, precision: str, is_overdue: bool) -> None:
     coming = sections.coming(frame(rows("launches", launch(1, "upcoming", at, date_precision=precision))), NOW)
-    assert [one["is_overdue"] for one in coming] == [is_overdue]
+    assert [one["is_overdue"] for one in coming[0].rows] == [is_overdue]
 
 
 def change(day: int, number: int, column: str, old: str | None, new: str | None) -> dict[str, Any]:
@@ -203,35 +201,3 @@ def test_an_axis_ends_above_the_highest_bar(highest: float) -> None:
     assert ticks[-1] > highest
     assert ticks[-2] <= highest
     assert 2 <= len(ticks) <= 7
-
-
-def run(state: RunState, run_id: str = "20260301T000000Z-00000002") -> PastRun:
-    return PastRun(
-        run_id, state, NOW, NOW + timedelta(seconds=2.5), {"launches": {"total": 7, "inserted": 3, "updated": None}}, 0, None
-    )
-
-
-MANIFEST = Manifest.model_construct(
-    run_id="20260228T000000Z-00000001", published_at=NOW, rejected=0, retained_ids=[], lookups={}, newest_launch_utc=NOW
-)
-
-
-@pytest.mark.parametrize(
-    ("state", "is_stale", "kinds"),
-    [
-        (RunState.PUBLISHED, False, ["good"]),
-        (RunState.UNCHANGED, False, ["good", "good"]),
-        (RunState.FAILED, False, ["bad", "good"]),
-        (RunState.MERGED, False, ["warn", "good"]),
-        (RunState.PUBLISHED, True, ["bad", "good"]),
-    ],
-)
-def test_a_glance_tells_whether_to_trust_the_data(state: RunState, is_stale: bool, kinds: list[str]) -> None:
-    found = quality.trust(MANIFEST, [run(state)], is_stale=is_stale)
-    assert [kind for kind, _ in found] == kinds
-    assert any(MANIFEST.run_id in sentence and "equal" in sentence for _, sentence in found)
-
-
-def test_a_past_run_counts_the_rows_it_wrote() -> None:
-    one = run(RunState.PUBLISHED)
-    assert (one.seconds, one.launches, one.rows_written) == (2.5, 7, 3)
