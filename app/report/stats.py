@@ -10,6 +10,7 @@ import pandas as pd
 OUTCOMES = ("success", "partial_failure", "failure", "in_flight", "unknown", "upcoming")
 OTHER_ORBITS = "other or unknown"
 _STILL_TO_COME = ("upcoming", "in_flight")
+_FAILED = ("failure", "partial_failure")
 _ORBITS = 5
 _MOST_GAPS = 60  # years; beyond that the years without a launch are left out
 
@@ -133,8 +134,10 @@ def customers(launches: pd.DataFrame, payloads: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(launches: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:
-    """Failures with their reasons, the newest first."""
-    found = failed.merge(launches[["launch_id", "name", "date_utc", "date_precision", "rocket_name"]], on="launch_id")
+    """Failures with their reasons, the newest first; launches that failed without any that the source names are among them."""
+    facts = launches[["launch_id", "name", "date_utc", "date_precision", "rocket_name"]]
+    unnamed = launches["status"].isin(_FAILED) & ~launches["launch_id"].isin(failed["launch_id"])
+    found = failed.merge(facts[unnamed | launches["launch_id"].isin(failed["launch_id"])], on="launch_id", how="right")
     return found.sort_values(["date_utc", "launch_id", "position"], ascending=[False, True, True])
 
 

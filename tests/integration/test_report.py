@@ -292,7 +292,9 @@ def test_stores_that_somebody_alters_are_trusted_no_more_until_they_are_repaired
         assert "both stores were still as published" not in text
         assert "Altered" not in text  # the page is of what was published
         program("verify", code=8)
-        assert "the last verify failed" in page_of(program, out).text
+        page = page_of(program, out)
+        assert "the last verify failed" in page.text
+        assert [row["number"].strip() for row in page.rows("runs")] == ["3 verify", "2 verify", "1"]
         program.run()
         text = page_of(program, out).text
         assert "Run 3 (verify" in text

@@ -117,6 +117,25 @@ def test_a_launch_of_two_customers_counts_for_each() -> None:
     assert [tuple(one.values()) for one in found] == [("NASA", 2, 3, 8000.0), ("ESA", 1, 1, 1000.0), ("SES", 1, 1, 5000.0)]
 
 
+def test_a_launch_that_failed_without_a_reason_is_among_the_failures() -> None:
+    listed = rows(
+        "launches", *LAUNCHES.to_pylist(), launch(8, "partial_failure", "2021-01-01"), launch(9, "failure", "2022-01-01")
+    )
+    failed = rows(
+        "launch_failures",
+        {"launch_id": "l3", "position": 1, "reason": "second"},
+        {"launch_id": "l3", "position": 0, "reason": "first"},
+        {"launch_id": "l9", "position": 0, "reason": None},
+    )
+    found = stats.records(stats.failures(frame(listed), frame(failed)))
+    assert [(one["launch_id"], one["reason"]) for one in found] == [
+        ("l9", None),
+        ("l8", None),
+        ("l3", "first"),
+        ("l3", "second"),
+    ]
+
+
 def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() -> None:
     launches = frame(LAUNCHES)
     assert list(stats.next_launches(launches, 9)["launch_id"]) == ["l6", "l5"]

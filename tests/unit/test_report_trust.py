@@ -1,7 +1,9 @@
 """What the report says of the trust that its data deserve, and of what changed last."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -52,6 +54,7 @@ def manifest(**facts: Any) -> Manifest:
 
 
 LATE = NOW + timedelta(days=31)
+DOCUMENTED = set(re.findall(r"^\| ([^|]+) \| ", (Path(__file__).parents[2] / "docs/report.md").read_text(), re.MULTILINE))
 GAP = {"cores": LookupUse.model_construct(references=5, resolved=3, ids=2, known_ids=1)}
 
 
@@ -85,6 +88,9 @@ def test_a_glance_tells_whether_to_trust_the_data(found: Evidence, of: Manifest,
     assert order == sorted(order, key=["bad", "warn", "", "good"].index)  # the worst first
     assert "Run 3 (id3) compared the contents" in verdicts[-1].sentence  # and at last always what proved the data first
     assert any("still as published" in one.sentence for one in verdicts) == (not found.departures)
+    names = {one.name for one in verdicts if one.kind in ("bad", "warn")}
+    assert names <= DOCUMENTED
+    assert bool(names) == (kind != "good")
 
 
 @pytest.mark.parametrize(
