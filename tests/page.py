@@ -1,6 +1,9 @@
 """A page of HTML as a browser would take it."""
 
 from html.parser import HTMLParser
+from pathlib import Path
+
+from tests.program import Program
 
 
 class Page(HTMLParser):
@@ -47,3 +50,9 @@ class Page(HTMLParser):
         """A table's rows by the names in its head."""
         head, *body = self.tables[table]
         return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def page_of(program: Program, out: Path, *arguments: str) -> Page:
+    """What `report` writes."""
+    program("report", "--out", str(out), *arguments)
+    return Page(out.read_text(encoding="utf-8"))
