@@ -64,7 +64,8 @@ def verdicts(manifest: Manifest, evidence: Evidence) -> list[Verdict]:
 def headline(manifest: Manifest, evidence: Evidence, found: Sequence[Verdict]) -> Verdict:
     """All verdicts in one line, of the kind of the worst; and by what and when the stores were last proven."""
     against = [one.name for one in found if one.kind in ("bad", "warn")]
-    words = f"Proven when published, but: {'; '.join(against)}" if against else "Proven: S3 and MySQL hold the same"
+    proven = "Proven when published" if evidence.departures or evidence.lost else "Proven"
+    words = f"{proven}, but: {'; '.join(against)}" if against else "Proven: S3 and MySQL hold the same"
     proof = next((run for run in since(manifest, evidence.runs) if run.state is RunState.UNCHANGED), None)
     by, at = (named(proof), proof.started_at) if proof else (_publisher(manifest, evidence), manifest.published_at)
     return Verdict(found[0].kind if against else "good", words, f"{by} proved it last, {_when(at, evidence)}.")

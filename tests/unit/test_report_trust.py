@@ -69,7 +69,7 @@ GAP = {"cores": LookupUse.model_construct(references=5, resolved=3, ids=2, known
         (evidence(run(4, RunState.FAILED)), MANIFEST, "bad", "the last run failed"),
         (evidence(run(4, RunState.RUNNING)), MANIFEST, "warn", "a run has not ended"),
         (evidence(run(4, RunState.MERGED)), MANIFEST, "warn", "a run has not published"),
-        (evidence(departures=["MySQL launches 2018: 1 rows"]), MANIFEST, "bad", "the stores have changed since"),
+        (evidence(departures=["MySQL launches 2018: 1 rows"]), MANIFEST, "bad", "Proven when published, but: the stores have"),
         (evidence(run(4, RunState.RUNNING), departures=["x"]), MANIFEST, "warn", "the stores have changed since; a run has"),
         (evidence(lost=["launches 2018"]), MANIFEST, "bad", "rows are lost"),
         (evidence(now=LATE), MANIFEST, "bad", "stale; the source was not read lately"),
@@ -195,7 +195,7 @@ def test_a_page_of_nothing_is_whole() -> None:
     text, page = page_of({}, Evidence(NOW, [], [], [], 30), manifest(newest_launch_utc=None))
     assert not {"next-launches", "launches-per-year", "runs"} & page.tables.keys()
     assert "The source lists no launch that is still to come." in text
-    assert "Proven when published, but: stale" in text
+    assert "Proven, but: stale" in text
     assert text.rstrip().endswith("</html>")
 
 
