@@ -104,6 +104,11 @@ class Partitions:
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
             return _checksum(TABLES[file.table], opened)
 
+    def holds(self, file: WrittenFile, rows: Iterable[pa.Table]) -> bool:
+        """Whether one partition's object, read back, holds just these rows, value by value. Raises as `rows` does."""
+        with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
+            return _are_same(_rows(opened), pa.concat_tables(rows))
+
     def checksum_of_copy(self, file: WrittenFile, key: str) -> Checksum:
         """What a copy of one partition's object holds, by its values; it may have another ETag. Raises as `rows` does."""
         with self._opened(key, None) as opened, self._one_in_memory(file.rows):
@@ -137,6 +142,18 @@ def _checksum(table: Table, file: pq.ParquetFile) -> Checksum:
     for batch in _batches(file):
         checksum = add_rows_as_stored(checksum, table, pa.table(batch))
     return checksum
+
+
+def _are_same(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables hold the same values of the same types in the same order; reals to the bit, for 0.0 equals -0.0."""
+    names = other.column_names
+    return one.column_names == names and all(_bits(one[name]).equals(_bits(other[name])) for name in names)
+
+
+def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type != pa.float64():
+        return column
+    return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 
 def _check_claims(metadata: pq.FileMetaData, named: WrittenFile | None) -> None:

@@ -109,6 +109,10 @@ class S3Lake:
         """What one partition's object holds, by its values."""
         return self._partitions.checksum(file)
 
+    def holds(self, file: WrittenFile, rows: Iterable[pa.Table]) -> bool:
+        """Whether one partition's object, read back, holds just these rows, value by value."""
+        return self._partitions.holds(file, rows)
+
     def check_version(self, file: WrittenFile) -> None:
         """Ask whether the version that a manifest names is still there."""
         self._bucket.check_version(file.key, file.version_id)

@@ -1,10 +1,9 @@
 """The one place that changes both stores: merge and put in parallel, prove both, commit."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-
-import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
 from ..core.model import Manifest, PartitionKey, Run, WrittenFile
@@ -18,9 +17,8 @@ from .adapters import Adapters
 from .candidate import Candidate
 
 _SETTLE_S = 5.0  # for puts that are on their way when a run fails
-
-ReadBack = tuple[WrittenFile, Checksum]
-"""A file that was put, and what it holds by its values."""
+_LARGE_ROWS = 2_000
+_LARGE_AT_ONCE = 2  # each is in memory from the spill until it is read back
 
 
 class _Puts:
@@ -30,14 +28,15 @@ class _Puts:
         self, run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, pool: ThreadPoolExecutor
     ) -> None:
         self._run, self._adapters, self._candidate, self._current, self._pool = run, adapters, candidate, current, pool
-        self._futures: dict[PartitionKey, Future[ReadBack]] = {}
+        self._futures: dict[PartitionKey, Future[Checksum]] = {}
+        self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self.written: dict[PartitionKey, WrittenFile] = {}
 
     def start(self, key: PartitionKey) -> None:
         self._futures[key] = self._pool.submit(self._put, key)
 
-    def results(self, telemetry: Telemetry) -> dict[PartitionKey, ReadBack]:
-        """All that were started, once they are there. Raises PipelineError."""
+    def results(self, telemetry: Telemetry) -> dict[PartitionKey, Checksum]:
+        """What the objects of all that were started hold, once they are there. Raises PipelineError."""
         found = {}
         for key, future in self._futures.items():
             found[key] = future.result()
@@ -51,15 +50,17 @@ class _Puts:
         wait(self._futures.values(), timeout=_SETTLE_S)
         return len(self.written)
 
-    def _put(self, key: PartitionKey) -> ReadBack:
-        lake, spill = self._adapters.lake, self._candidate.spill
-        file = lake.write(self._run, key, spill.partition(key), spill.checksums[key], self._current.objects.get(key))
-        self.written[key] = file
-        try:
-            return file, lake.checksum(file)
-        except UnreadableObject as error:
-            message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
-            raise StoresDisagree(message, hint="the merge was rolled back") from error
+    def _put(self, key: PartitionKey) -> Checksum:
+        lake, spill, checksum = self._adapters.lake, self._candidate.spill, self._candidate.spill.checksums[key]
+        with self._large if checksum.rows > _LARGE_ROWS else contextlib.nullcontext():
+            rows = list(spill.partition(key))
+            self.written[key] = file = lake.write(self._run, key, rows, checksum, self._current.objects.get(key))
+            try:
+                is_equal = lake.holds(file, rows)
+            except UnreadableObject as error:
+                message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
+                raise StoresDisagree(message, hint="the merge was rolled back") from error
+        return checksum if is_equal else Checksum(checksum.rows, "other values")
 
 
 def publish(
@@ -111,7 +112,8 @@ def _publish(
     pool: ThreadPoolExecutor,
 ) -> None:
     telemetry, wanted = adapters.telemetry, candidate.spill.checksums
-    staged = {name: _rows_to_load(candidate, plan, name) for name in TABLES if name in plan.scope}
+    loaded = {name: [key for key in plan.load if key[0] == name] for name in TABLES if name in plan.scope}
+    staged = {name: candidate.spill.by_key(keys, plan.append) for name, keys in loaded.items()}
     reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
     for key in plan.gaining:
         puts.start(key)
@@ -125,11 +127,10 @@ def _publish(
                 puts.start(key)
             stored = puts.results(telemetry)
             summary.files_written = len(stored)
-            counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
+            counted.update(files=len(stored), bytes=sum(puts.written[key].size for key in stored))
         with telemetry.stage("prove") as proven:
             in_mysql = merge.checksums(plan.touched)
-            in_s3 = {key: checksum for key, (_, checksum) in stored.items()}
-            in_s3 |= {key: future.result() for key, future in reading.items()}
+            in_s3 = stored | {key: future.result() for key, future in reading.items()}
             rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
             if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
                 raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
@@ -138,12 +139,6 @@ def _publish(
         with telemetry.stage("commit"), telemetry.uninterrupted():
             merge.commit()
             summary.state = RunState.MERGED
-
-
-def _rows_to_load(candidate: Candidate, plan: Plan, name: str) -> Iterator[pa.Table]:
-    for key in sorted(plan.load):
-        if key[0] == name:
-            yield from candidate.spill.added(key) if key in plan.append else candidate.spill.partition(key)
 
 
 def _report_what_lasted(telemetry: Telemetry, puts: _Puts, summary: RunSummary) -> None:
