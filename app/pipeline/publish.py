@@ -112,12 +112,13 @@ def _publish(
     pool: ThreadPoolExecutor,
 ) -> None:
     telemetry, wanted = adapters.telemetry, candidate.spill.checksums
-    loaded = {name: [key for key in plan.load if key[0] == name] for name in TABLES if name in plan.scope}
-    staged = {name: candidate.spill.by_key(keys, plan.append) for name, keys in loaded.items()}
+    loaded = {name: [key for key in plan.load if key[0] == name] for name in plan.scope}
+    largest_first = sorted(loaded, key=lambda name: -sum(wanted[key].rows for key in loaded[name]) * len(TABLES[name].columns))
+    staged = {name: candidate.spill.by_key(loaded[name], plan.append) for name in largest_first}
     reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
     for key in plan.gaining:
         puts.start(key)
-    with telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope) as merge:
+    with telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope, plan.touched) as merge:
         summary.merged = dict(merge.merged)
         counts.update({name: vars(merged) for name, merged in merge.merged.items()})
         with telemetry.stage("put") as counted:
@@ -129,13 +130,14 @@ def _publish(
             summary.files_written = len(stored)
             counted.update(files=len(stored), bytes=sum(puts.written[key].size for key in stored))
         with telemetry.stage("prove") as proven:
-            in_mysql = merge.checksums(plan.touched)
+            beside = {key: checksum for key, checksum in merge.beside().items() if checksum == wanted[key]}
+            in_mysql = beside | merge.checksums(plan.touched - beside.keys())  # the first connection has the last word
             in_s3 = stored | {key: future.result() for key, future in reading.items()}
             rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
             if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
                 raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
             summary.stores_equal = True
-            proven["partitions"] = len(plan.touched)
+            proven.update(partitions=len(plan.touched), beside=len(beside))
         with telemetry.stage("commit"), telemetry.uninterrupted():
             merge.commit()
             summary.state = RunState.MERGED
