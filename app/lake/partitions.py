@@ -107,7 +107,7 @@ class Partitions:
     def holds(self, file: WrittenFile, rows: Iterable[pa.Table]) -> bool:
         """Whether one partition's object, read back, holds just these rows, value by value. Raises as `rows` does."""
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
-            return _are_same(_rows(opened), pa.concat_tables(rows))
+            return _holds(opened, rows)
 
     def checksum_of_copy(self, file: WrittenFile, key: str) -> Checksum:
         """What a copy of one partition's object holds, by its values; it may have another ETag. Raises as `rows` does."""
@@ -142,6 +142,18 @@ def _checksum(table: Table, file: pq.ParquetFile) -> Checksum:
     for batch in _batches(file):
         checksum = add_rows_as_stored(checksum, table, pa.table(batch))
     return checksum
+
+
+def _holds(file: pq.ParquetFile, rows: Iterable[pa.Table]) -> bool:
+    """Whether a file holds just these rows, in whatever parts either comes."""
+    batches, rest = _batches(file), file.schema_arrow.empty_table()
+    for part in rows:
+        while len(rest) < len(part) and (batch := next(batches, None)) is not None:
+            rest = pa.concat_tables([rest, pa.table(batch)])
+        if not _are_same(rest.slice(0, len(part)), part):
+            return False
+        rest = rest.slice(len(part))
+    return not len(rest) and next(batches, None) is None
 
 
 def _are_same(one: pa.Table, other: pa.Table) -> bool:

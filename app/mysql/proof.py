@@ -24,6 +24,7 @@ class SecondConnection:
         self._settings = settings
         self._session: Session | None = None
         self._thread = ThreadPoolExecutor(1)
+        self._closing = False
 
     def committed(self) -> Future[Checksums]:
         """Rows and digest of every partition as committed; the result may raise WarehouseError."""
@@ -34,8 +35,12 @@ class SecondConnection:
         return self._thread.submit(self._merged, run, table, years)
 
     def close(self) -> None:
-        """Leave; nobody waits for what is still being computed."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Leave as soon as what is being computed is there; nobody waits for it."""
+        self._closing = True
+        self._thread.submit(self._leave)  # by the thread that may be reading from it: closing it here would wait for that
+        self._thread.shutdown(wait=False)
+
+    def _leave(self) -> None:
         if self._session:
             self._session.close()
 
@@ -47,7 +52,7 @@ class SecondConnection:
 
     def _merged(self, run: Run, table: str, years: set[int]) -> Checksums:
         session = self._session
-        if session is None or not session.is_open:
+        if session is None or not session.is_open or self._closing:
             return {}
 
         def seen(statement: str) -> list[tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """The one place that changes both stores: merge and put in parallel, prove both, commit."""
 
 import contextlib
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -17,23 +16,29 @@ from .adapters import Adapters
 from .candidate import Candidate
 
 _SETTLE_S = 5.0  # for puts that are on their way when a run fails
-_LARGE_ROWS = 2_000
-_LARGE_AT_ONCE = 2  # each is in memory from the spill until it is read back
+_LARGE_ROWS = 2_000  # partitions with more are not kept in memory until they are read back, but read from the spill again
+_LARGE_AT_ONCE = 2
 
 
 class _Puts:
     """The partitions' objects, put and read back by several threads."""
 
     def __init__(
-        self, run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, pool: ThreadPoolExecutor
+        self,
+        run: Run,
+        adapters: Adapters,
+        candidate: Candidate,
+        current: CurrentState,
+        pool: ThreadPoolExecutor,
+        pool_of_large: ThreadPoolExecutor,
     ) -> None:
-        self._run, self._adapters, self._candidate, self._current, self._pool = run, adapters, candidate, current, pool
+        self._run, self._adapters, self._candidate, self._current = run, adapters, candidate, current
+        self._pool, self._pool_of_large = pool, pool_of_large
         self._futures: dict[PartitionKey, Future[Checksum]] = {}
-        self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self.written: dict[PartitionKey, WrittenFile] = {}
 
     def start(self, key: PartitionKey) -> None:
-        self._futures[key] = self._pool.submit(self._put, key)
+        self._futures[key] = (self._pool_of_large if self._is_large(key) else self._pool).submit(self._put, key)
 
     def results(self, telemetry: Telemetry) -> dict[PartitionKey, Checksum]:
         """What the objects of all that were started hold, once they are there. Raises PipelineError."""
@@ -52,15 +57,18 @@ class _Puts:
 
     def _put(self, key: PartitionKey) -> Checksum:
         lake, spill, checksum = self._adapters.lake, self._candidate.spill, self._candidate.spill.checksums[key]
-        with self._large if checksum.rows > _LARGE_ROWS else contextlib.nullcontext():
-            rows = list(spill.partition(key))
-            self.written[key] = file = lake.write(self._run, key, rows, checksum, self._current.objects.get(key))
-            try:
-                is_equal = lake.holds(file, rows)
-            except UnreadableObject as error:
-                message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
-                raise StoresDisagree(message, hint="the merge was rolled back") from error
+        rows = None if self._is_large(key) else list(spill.partition(key))
+        over = self._current.objects.get(key)
+        self.written[key] = file = lake.write(self._run, key, rows or spill.partition(key), checksum, over)
+        try:
+            is_equal = lake.holds(file, rows or spill.partition(key))
+        except UnreadableObject as error:
+            message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
+            raise StoresDisagree(message, hint="the merge was rolled back") from error
         return checksum if is_equal else Checksum(checksum.rows, "other values")
+
+    def _is_large(self, key: PartitionKey) -> bool:
+        return self._candidate.spill.checksums[key].rows > _LARGE_ROWS
 
 
 def publish(
@@ -72,8 +80,8 @@ def publish(
     PipelineError.
     """
     kept = current.files
-    with workers() as pool:
-        puts = _Puts(run, adapters, candidate, current, pool)
+    with workers() as pool, workers(_LARGE_AT_ONCE) as pool_of_large:
+        puts = _Puts(run, adapters, candidate, current, pool, pool_of_large)
         try:
             _publish(run, adapters, candidate, plan, kept, puts, summary, pool)
         except BaseException as error:
