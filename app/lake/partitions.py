@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.checksum.digest import EMPTY, Checksum, add_rows_as_stored
+from ..core.diff import Unmatched, unmatched
 from ..core.model import PartitionKey, Run, StoredObject, WrittenFile
 from ..core.schema import TABLES, Table
 from ..core.transform import conform
@@ -93,6 +94,16 @@ class Partitions:
         """
         with self._opened(file.key, file.version_id, file) as opened:
             return _conformed(TABLES[file.table], _rows(opened))
+
+    def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
+        """The same, but for rows with known hashes: part by part, so that the others take no memory. Raises as `rows` does."""
+        table = TABLES[file.table]
+        with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
+            parts = [unmatched(_conformed(table, pa.table(batch)), known) for batch in _batches(opened)]
+            rows = pa.concat_tables([table.arrow.empty_table(), *(part.rows for part in parts)])
+            hashes = pa.concat_arrays([pa.array([], pa.string()), *(part.hashes for part in parts)])
+            _check_rows(opened, len(hashes))
+            return Unmatched(rows, hashes)
 
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
         """One partition as it was listed, by the schema of today. Raises as `rows` does."""
@@ -210,9 +221,13 @@ def _rows_a_batch(metadata: pq.FileMetaData) -> int:
 
 def _rows(file: pq.ParquetFile) -> pa.Table:
     rows = pa.Table.from_batches(_batches(file), file.schema_arrow)
-    if len(rows) != file.metadata.num_rows:
-        raise ValueError(f"it claims {file.metadata.num_rows:,} rows and has {len(rows):,}")
+    _check_rows(file, len(rows))
     return rows
+
+
+def _check_rows(file: pq.ParquetFile, rows: int) -> None:
+    if rows != file.metadata.num_rows:
+        raise ValueError(f"it claims {file.metadata.num_rows:,} rows and has {rows:,}")
 
 
 def _conformed(table: Table, rows: pa.Table) -> pa.Table:

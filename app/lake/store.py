@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
+from ..core.diff import Unmatched
 from ..core.model import (
     ArchivedResponse,
     Body,
@@ -100,6 +101,10 @@ class S3Lake:
     def rows(self, file: WrittenFile) -> pa.Table:
         """One partition at the version that a manifest names, by the schema of today."""
         return self._partitions.rows(file)
+
+    def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
+        """One partition at the version that a manifest names, but for rows with known hashes: the others are not kept."""
+        return self._partitions.unmatched(file, known)
 
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
         """One partition as it was listed, by the schema of today."""

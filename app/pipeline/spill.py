@@ -111,6 +111,12 @@ class Spill:
         if batches:
             yield from self._in_order(batches, every[0][0])
 
+    def row_hashes(self, key: PartitionKey) -> pa.Array:
+        """The hashes of one partition's rows, in no order; nothing else is read."""
+        files = _Files([TABLES[key[0]].arrow.get_field_index("row_hash")])
+        batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
+        return pa.concat_arrays([pa.array([], pa.string()), *(files.read(batch).column("row_hash") for batch in batches)])
+
     def _fetch_carried(self, key: PartitionKey) -> list[_Batch]:
         with _fetching:  # the load and the put may both ask first
             if read := self._carried_rows.pop(key, None):
@@ -185,13 +191,14 @@ class _Writer:
 class _Files:
     """The files of a spill, each opened when it is first read from."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[int] = ()) -> None:
+        self._options = pa.ipc.IpcReadOptions(included_fields=list(columns))  # all if none are named
         self._opened: dict[Path, pa.RecordBatchFileReader] = {}
 
     def read(self, batch: _Batch) -> pa.RecordBatch:
         """The rows of a batch."""
         if batch.path not in self._opened:
-            self._opened[batch.path] = pa.ipc.open_file(pa.OSFile(str(batch.path)))
+            self._opened[batch.path] = pa.ipc.open_file(pa.OSFile(str(batch.path)), options=self._options)
         return self._opened[batch.path].get_batch(batch.place)
 
 
