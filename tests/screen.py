@@ -61,10 +61,11 @@ def raw_text(process: "subprocess.Popen[bytes]", ours: int, code: int) -> bytes:
 def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: int = 0, **settings: str) -> Screen:
     """Run a command on such a terminal to its end."""
     raw = raw_text(*started(program, size, *arguments, **settings), code)
-    return _shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
+    return shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
 
 
-def _shown(raw: bytes, size: tuple[int, int], encoding: str) -> Screen:
+def shown(raw: bytes, size: tuple[int, int], encoding: str) -> Screen:
+    """What stands on a terminal of that size once this was written to it."""
     columns, lines = size
     screen = pyte.HistoryScreen(columns, lines, history=_MOST_LINES, ratio=1)
     pyte.Stream(screen).feed(raw.decode(encoding))
