@@ -91,6 +91,7 @@ docs: $(DOCS)/up-to-date ## Build the documents as a site: site/index.html
 	@rm -rf site
 	@$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/doctrees --conf-dir docs/site . site
 	@$(DOCS)/bin/python docs/site/check.py site
+	@echo site/index.html
 
 package: $(READY) ## Build the wheel and the sdist into build/package
 	@rm -rf $(PACKAGE)

@@ -6,6 +6,7 @@ import itertools
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import struct
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = (".venv", "build/prefect", "build/airflow")
 LEADING_NOWHERE = ("AWS_", "MYSQL_", "S3_", "SOURCE", "PREFECT_", "AIRFLOW_", "PIPELINE_", "ENGINE", "CI", "LAUNCHES", "LOG_")
 SIZE = (80, 24)
+TIMEOUT_S = 300
 _DONE = b"\x1e"
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -99,6 +101,8 @@ class Shell:
         os.write(self._script, f"{command}\nprintf '\\036'\n".encode())
         raw = b""
         while not raw.endswith(_DONE):
+            if not select.select([self._ours], [], [], TIMEOUT_S)[0]:
+                raise TimeoutError(f"{command}: nothing more came for {TIMEOUT_S} s after {raw[-2000:]!r}")
             raw += os.read(self._ours, 1 << 16)
         lines = (line for line, _ in itertools.groupby(shown(raw.removesuffix(_DONE), SIZE, "utf-8").lines))
         return "\n".join(lines).strip("\n").splitlines()
@@ -107,7 +111,11 @@ class Shell:
         """End it."""
         os.close(self._script)
         os.close(self._ours)
-        self._shell.wait(60)
+        try:
+            self._shell.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._shell.pid, signal.SIGKILL)
+            self._shell.wait()
 
 
 class Page:
