@@ -109,7 +109,7 @@ def report_page(program: Program, out: Path) -> str:
     text = RUN_ID.sub("RUN", " ".join(_Words(out.read_text()).found))
     text = re.sub(r"\b20(?:2[3-9]|[3-9]\d)-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "NOW", text)  # the sample ends in 2022
     text = re.sub(r"NOW \d+\.\d\b", "NOW N", text)  # the seconds of a run
-    return re.sub(r"(?<![\d:-])\d[\d.,]* (?=(s|min|h|d|seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b)", "N ", text)
+    return re.sub(r"(?<![\d:-])\d[\d.,]* (s|min|h|d|seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b", "AGE", text)
 
 
 def main() -> None:

@@ -11,13 +11,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.sample_api import library, records
-from tests.sample_api.change import CHANGE
 from tests.sample_api.collection import Collection
 from tests.sample_api.faults import BODIES, Fault
 from tests.sample_api.library_records import as_library
 from tests.sample_api.paging import paginate
 from tests.sample_api.recorded import recorded as read_recorded
-from tests.sample_api.server import JSON, TEXT, Answer, Request, Server
+from tests.sample_api.server import CHANGE, JSON, TEXT, Answer, Request, Server
 
 Content = Sequence[Any] | bytes
 LIBRARY = "2.3.0"

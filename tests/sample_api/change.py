@@ -6,8 +6,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-CHANGE = "_change"
-"""The path that takes changes."""
+from tests.sample_api.server import CHANGE
 
 
 def change(url: str, launch: str, assignments: list[str]) -> str:
