@@ -26,6 +26,14 @@ def hints() -> set[str]:
     return {*s3._BY_CODE.values(), *s3._BY_TYPE.values(), *mysql._HINTS.values()}
 
 
+def checks() -> set[str]:
+    """The names of what the doctor looks at."""
+    calls = [node for file in APP.rglob("*.py") for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    named = {(_name(call.func), _template(call.args[0])) for call in calls if call.args}
+    prefix = {"Check": "", "_of": "", "Requirement": "MySQL "}
+    return {prefix[kind] + name for kind, name in named if kind in prefix and "…" not in name and name != "source"}
+
+
 def _of_calls(tree: ast.AST) -> Iterator[str]:
     for scope in ast.walk(tree):
         if isinstance(scope, ast.FunctionDef):

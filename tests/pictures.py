@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyte.screens import Char
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _COLUMNS, _WIDTH, _HEIGHT, _MARGIN = 80, 8.4, 18, 16
 _COLORS = {"red": "#ff7b72", "green": "#7ee787", "brown": "#e3b341", "blue": "#79c0ff", "cyan": "#76e3ea"}
 _TEXT, _GROUND = "#e6edf3", "#0d1117"
@@ -56,7 +56,7 @@ def _style(cell: Char | None) -> str:
 
 def photograph(page: Path, size: tuple[int, int], text: str) -> bytes | None:
     """A page as a browser shows it, as PNG that says of which text it is; None where there is no browser."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
