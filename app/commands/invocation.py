@@ -45,16 +45,20 @@ class Invocation:
         started_at = datetime.now(UTC)
         self.telemetry = Telemetry(_new_run_id(started_at), self.logger, self.interrupts, self.view)
         self.source: Source = sources.module(settings.source).make(settings, self.telemetry.warn)
-        self._begin(started_at, started_at, None)
+        self._begin(started_at, None, None)
 
     def begin(self, replayed_run_id: str, as_of: datetime | None) -> None:
-        """Begin another run, which repeats an earlier one, as of then where that is given."""
+        """Begin another run, which repeats an earlier one; with `as_of` elsewhere, as if that had run there then."""
         started_at = datetime.now(UTC)
         self.telemetry.begin(_new_run_id(started_at))
-        self._begin(started_at, as_of or started_at, replayed_run_id)
+        self._begin(started_at, as_of, replayed_run_id)
 
-    def _begin(self, started_at: datetime, as_of: datetime, replayed_run_id: str | None) -> None:
-        self.run = Run(self.telemetry.run_id, started_at, self.source.name, as_of, replayed_run_id, self.request.command)
+    def _begin(self, started_at: datetime, as_of: datetime | None, replayed_run_id: str | None) -> None:
+        self.run = Run(
+            *(self.telemetry.run_id, started_at, self.source.name, as_of or started_at, replayed_run_id),
+            command=self.request.command,
+            is_elsewhere=as_of is not None,
+        )
         self.summary = RunSummary(self.run.id, self.run.source, started_at, self.request.command)
         # The telemetry goes on counting in the summary itself.
         self.summary.warnings, self.summary.stage_seconds = self.telemetry.warnings, self.telemetry.stage_seconds

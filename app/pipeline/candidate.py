@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,9 @@ from .quarantine import RejectsFile, check_count, write_lines
 from .retention import retain
 from .second_process import in_parallel, is_worth_it
 from .spill import Spill
+
+if TYPE_CHECKING:
+    from .backfill import Backfill
 
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
 MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
@@ -142,15 +146,25 @@ def received(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
 
 
 def carry_over(
-    run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published, *, trusted: bool
+    run: Run,
+    adapters: Adapters,
+    candidate: Candidate,
+    current: CurrentState,
+    published: Published,
+    *,
+    trusted: bool,
+    backfill: "Backfill | None",
 ) -> None:
     """Add what the stores have and the source does not send: last good rows of launches that can't be used, and the history.
 
-    Raises PipelineError.
+    With a backfill they are those of all its answers. Raises PipelineError.
     """
     telemetry, spill = adapters.telemetry, candidate.spill
     with telemetry.stage("history") as counts:
-        if not is_source_change(current, run):  # the tables hold one source, never a mixture
+        news = LAUNCH_CHANGES.arrow.empty_table()
+        if backfill:
+            candidate.retained, news = backfill.follow(run, adapters, current, published, spill)
+        elif not is_source_change(current, run):  # the tables hold one source, never a mixture
             is_ahead = is_mysql_ahead(current)
             lake_first = trusted or (is_followed(current, run) and not is_ahead)
             candidate.retained = retain(
@@ -163,11 +177,13 @@ def carry_over(
                 lake_first=lake_first,
             )
         spill.close()
-        carry_history(adapters, current, published, spill)
-        if is_followed(current, run):
+        # Elsewhere, what an attempt that failed has put there is no history of the runs whose ids it names.
+        if current.manifest or current.last_run.merged_id or not run.is_elsewhere:
+            carry_history(adapters, current, published, spill)
+        if is_followed(current, run) and not backfill:
             news = launch_changes(run, changes_of(adapters, current, published, spill, LAUNCHES))
-            spill.add(LAUNCH_CHANGES.name, news)
-            counts["changes"] = news.num_rows
+        spill.add(LAUNCH_CHANGES.name, news)
+        counts["changes"] = news.num_rows
         spill.close()
         spill.complete()
         counts["retained"] = len(candidate.retained)

@@ -82,6 +82,11 @@ class Spill:
         """How many rows a table has."""
         return sum(checksum.rows for (name, _), checksum in self.checksums.items() if name == table)
 
+    def table(self, name: str) -> pa.Table:
+        """All rows of a table, in no order."""
+        batches = [batch for key in sorted(self.batches) if key[0] == name for batch in self.batches[key]]
+        return pa.Table.from_batches(self._read(sorted(batches)), TABLES[name].arrow).combine_chunks()
+
     def added(self, key: PartitionKey) -> Iterator[pa.Table]:
         """The rows that were added to a partition that was carried over."""
         yield from (pa.table(batch) for batch in self._read(self.batches.get(key, [])))
