@@ -32,7 +32,6 @@ class Answer:
     launches: pa.Table
     rejected: AbstractSet[str | None]
 
-
     def changed_by(self, later: "Answer") -> "Answer":
         """The answer that it becomes when changes come on top of it: of records with the same id the later counts."""
         replaced = pa.array([*later.launches["launch_id"].to_pylist(), *later.rejected], pa.string())
@@ -42,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Held:
+class LastGood:
     """The row that a launch has, as a place in a table, and the last answer that had it."""
 
     rows: pa.Table
@@ -93,7 +92,7 @@ class Timeline:
     """What is held from answer to answer, as the spans of more and more of them are followed."""
 
     def __init__(self, held: pa.Table, place: int = -1) -> None:
-        self.held = {key: Held(held, index, place) for index, key in enumerate(held["launch_id"].to_pylist())}
+        self.held = {key: LastGood(held, index, place) for index, key in enumerate(held["launch_id"].to_pylist())}
 
     def follow(self, found: pa.Table, places: Sequence[int]) -> Iterator[tuple[int, Difference]]:
         """Each of the next answers that changed something, and what; `found` are all spans of the answers at these places."""
@@ -116,7 +115,7 @@ class Timeline:
             rejected = {key for key in touched if key in now} - accepted
             before = touched & self.held.keys()
             kept = retained_ids(before, accepted, rejected, all_ids_known=None not in now)
-            after = {key: Held(rows, now[key], lasts[now[key]]) for key in accepted}
+            after = {key: LastGood(rows, now[key], lasts[now[key]]) for key in accepted}
             news = difference(LAUNCHES, _rows(self.held[key] for key in sorted(before - kept)), _rows(after.values()))
             for key in before - kept:
                 del self.held[key]
@@ -126,7 +125,7 @@ class Timeline:
                 yield place, news
 
 
-def _rows(held: Iterable[Held]) -> pa.Table:
+def _rows(held: Iterable[LastGood]) -> pa.Table:
     tables: dict[int, tuple[pa.Table, list[int]]] = {}
     for one in held:
         tables.setdefault(id(one.rows), (one.rows, []))[1].append(one.index)
