@@ -101,6 +101,8 @@ lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade)
 	@for part in requirements-infra benchmarks/requirements integrations/prefect/requirements integrations/airflow/requirements; do \
 	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" $(ARGS) $$part.in -o $$part.txt || exit 1; done
+	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" $(ARGS) --constraint requirements.txt --extra spark pyproject.toml -o integrations/spark/requirements.txt
 
 audit: $(TOOLS) ## Look for known vulnerabilities in pinned packages
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install pip-audit

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -64,13 +64,19 @@ class Invocation:
         self.summary.warnings, self.summary.stage_seconds = self.telemetry.warnings, self.telemetry.stage_seconds
 
     @contextlib.contextmanager
-    def adapters(self, *, prefix: str | None = None, database: str | None = None) -> Iterator[Adapters]:
+    def adapters(
+        self,
+        *,
+        prefix: str | None = None,
+        database: str | None = None,
+        make_lake: Callable[[Settings, Callable[[str], None]], S3Lake] = S3Lake,
+    ) -> Iterator[Adapters]:
         """Source, lake and warehouse, connected; under another prefix and in another database where they are given."""
         settings = self.settings
         if prefix is not None and database is not None:
             settings = settings.elsewhere(prefix, database)
         with self.telemetry.stage("connect"):
-            lake = S3Lake(settings, self.telemetry.warn)
+            lake = make_lake(settings, self.telemetry.warn)
             warehouse = MysqlWarehouse(settings, self.telemetry.warn)
         with warehouse:
             yield Adapters(self.source, lake, warehouse, self.telemetry)

@@ -1,10 +1,10 @@
 """`replay`: publish once more what earlier runs received."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from .. import sources
 from ..core.model import Manifest
@@ -14,7 +14,8 @@ from ..lake.layout import day as day_of
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline.adapters import Adapters
-from ..pipeline.backfill import Backfill, Reader, is_repeated
+from ..pipeline.backfill import Backfill, Engine, Reader, is_repeated
+from ..pipeline.processes import InProcesses
 from ..pipeline.replay import ArchivedSource, archived_run, not_yet_there
 from ..pipeline.run import Head
 from ..settings import Settings
@@ -23,10 +24,21 @@ from .publish import publish, show_published
 from .runs import named
 
 
-def execute(job: Invocation, spool: Path) -> None:
-    """Replay each run in turn, oldest first, or all at once in processes; the first that fails ends it. Raises PipelineError."""
-    archive = S3Lake(job.settings, job.telemetry.warn)
-    with job.adapters(prefix=job.request.to_prefix, database=job.request.to_database) as adapters:
+class Cluster(Engine, Protocol):
+    """An engine of many machines, which also put the partitions."""
+
+    def make_lake(self, settings: Settings, warn: Callable[[str], None]) -> S3Lake:
+        """The lake of these settings, its partitions written by the cluster."""
+
+
+def execute(job: Invocation, spool: Path, cluster: Cluster | None = None) -> None:
+    """Replay each run in turn, oldest first, or all at once in processes or on a cluster; the first that fails ends it.
+
+    Raises PipelineError.
+    """
+    archive, request = S3Lake(job.settings, job.telemetry.warn), job.request
+    make_lake = cluster.make_lake if cluster else S3Lake
+    with job.adapters(prefix=request.to_prefix, database=request.to_database, make_lake=make_lake) as adapters:
         with MysqlWarehouse(job.settings) as home:
             one = _one(job, archive, home)
             numbers = home.runs_table.numbers()
@@ -35,8 +47,11 @@ def execute(job: Invocation, spool: Path) -> None:
             with job.telemetry.stage("lock"):  # what is there is not to change while it is gone on with
                 adapters.warehouse.lock()
             run_ids = not_yet_there(run_ids, numbers, adapters)
-        if job.request.processes:
-            head = _at_once(job, archive, adapters, run_ids, spool)
+        make_reader = partial(reader, job.settings, spool)
+        engine = cluster or (InProcesses(make_reader, request.processes, spool) if request.processes else None)
+        if engine:
+            backfill = Backfill(run_ids, make_reader, engine)
+            head = _at_once(job, archive, adapters, run_ids, backfill, spool)
         else:
             head = _in_turn(job, archive, adapters, run_ids, one, spool)
         show_published(job, head)
@@ -54,18 +69,18 @@ def _in_turn(
     return _found(job, head)
 
 
-def _at_once(job: Invocation, archive: S3Lake, adapters: Adapters, run_ids: Sequence[str], spool: Path) -> Head:
+def _at_once(
+    job: Invocation, archive: S3Lake, adapters: Adapters, run_ids: Sequence[str], backfill: Backfill, spool: Path
+) -> Head:
     """Publish what the last run received, with what follows from all of them."""
     last = next((m for run_id in reversed(run_ids) if is_repeated(m := archive.manifest(run_id), job.source.name)), None)
     if last is None:
         return _found(job, None)
-    assert job.request.processes
-    backfill = Backfill(run_ids, partial(_reader, job.settings, spool), job.request.processes)
     return _replay(job, archive, adapters, last, [], spool, backfill)
 
 
-def _reader(settings: Settings, spool: Path) -> Reader:
-    """Made anew in each process: connections can't be handed to it."""
+def reader(settings: Settings, spool: Path) -> Reader:
+    """Reads the archive of these settings; made anew in each process, to which connections can't be handed."""
     source = sources.module(settings.source).make(settings, lambda _: None)
     return Reader(source, S3Lake(settings), spool)
 

@@ -1,31 +1,30 @@
 """Many runs repeated as one publication: what each would have found is known from the spans of what they received."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from ..core.model import Manifest, Run
 from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
-from ..core.schema import LAUNCH_CHANGES, LAUNCHES
+from ..core.schema import LAUNCHES
 from ..core.source import Source
-from ..core.spans import SPANS, Timeline, spans
+from ..core.spans import Timeline, spans
 from ..errors import StoresDisagree, UnreadableObject
 from ..lake.store import S3Lake
+from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .answers import ArchivedAnswers, rows_of
 from .history import launch_changes
-from .processes import mapped
 from .published import Published
 from .retention import keep
 from .spill import Spill
 
-_BEFORE = -1  # the place of what was held before the first answer
-_MOST_RUNS = 250  # of a chunk: what changes in it is held in memory
-_CHUNKS_A_PROCESS = 4  # so that all end at about the same time
+BEFORE = -1
+"""The place of what was held before the first answer."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,22 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The runs of a chunk that are repeated, and the file with the spans of what they received."""
+class Followed:
+    """What happened over all answers: the runs by place, the history, and the places where retained launches were last good."""
 
-    runs: list[Repeated]
-    path: Path
+    runs: Mapping[int, Repeated]
+    history: pa.Table
+    retained: Mapping[str, int]
 
-    def spans(self) -> pa.Table:
-        """The spans, which stay in the file until they are used."""
-        with pa.memory_map(str(self.path)) as file:
-            return pa.ipc.open_file(file).read_all()
+
+class Engine(Protocol):
+    """Where the answers are read: in processes of this machine, or on a cluster."""
+
+    def follow(self, run_ids: Sequence[str], held: pa.Table, run: Run, telemetry: Telemetry, *, is_news: bool) -> Followed:
+        """Follow what is held over the answers of many runs; `is_news`: what the first one changes is history too.
+
+        Raises PipelineError.
+        """
 
 
 def is_repeated(manifest: Manifest | None, source: str) -> bool:
@@ -63,9 +68,8 @@ def is_repeated(manifest: Manifest | None, source: str) -> bool:
     return manifest is not None and manifest.replayed_run_id is None and manifest.source == source
 
 
-def chunks(run_ids: Sequence[str], processes: int) -> Iterator[Chunk]:
-    """The runs in chunks, so many that all processes have work until the end."""
-    size = min(_MOST_RUNS, math.ceil(len(run_ids) / (processes * _CHUNKS_A_PROCESS)))
+def chunks(run_ids: Sequence[str], size: int) -> Iterator[Chunk]:
+    """The runs in chunks of at most so many."""
     for first in range(0, len(run_ids), size):
         yield Chunk(first, run_ids[first : first + size])
 
@@ -77,14 +81,20 @@ class Reader:
         self._source, self._archive, self._spool = source, archive, spool
         self._answers = ArchivedAnswers(source, archive, spool)
 
-    def __call__(self, chunk: Chunk) -> Found:
-        """What the runs of a chunk received, as spans. Raises PipelineError."""
-        path = self._spool / f"spans-{chunk.first}.arrow"
-        runs: list[Repeated] = []
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SPANS) as writer:
-            for found in spans(self._answers.answers(self._manifests(chunk, runs))):
-                writer.write_table(found)
-        return Found(runs, path)
+    def runs(self, chunk: Chunk) -> list[Repeated]:
+        """The runs of a chunk that are repeated. Raises PipelineError."""
+        return [Repeated(place, manifest.run_id, manifest.as_of) for place, manifest in self._manifests(chunk)]
+
+    def spans(self, chunk: Chunk, runs: list[Repeated] | None = None) -> Iterator[pa.Table]:
+        """The spans of what the runs of a chunk received; the runs are added to `runs`. Raises PipelineError."""
+
+        def manifests() -> Iterator[tuple[int, Manifest]]:
+            for place, manifest in self._manifests(chunk):
+                if runs is not None:
+                    runs.append(Repeated(place, manifest.run_id, manifest.as_of))
+                yield place, manifest
+
+        yield from spans(self._answers.answers(manifests()))
 
     def add_rows(self, run_id: str, ids: set[str], spill: Spill) -> None:
         """Add the rows that a run received of some launches. Raises PipelineError."""
@@ -95,19 +105,18 @@ class Reader:
             for name, rows in rows_of(candidate, ids).items():
                 spill.add(name, rows)
 
-    def _manifests(self, chunk: Chunk, runs: list[Repeated]) -> Iterator[tuple[int, Manifest]]:
+    def _manifests(self, chunk: Chunk) -> Iterator[tuple[int, Manifest]]:
         for place, run_id in enumerate(chunk.run_ids, chunk.first):
             manifest = self._archive.manifest(run_id)
             if manifest is not None and is_repeated(manifest, self._source.name):
-                runs.append(Repeated(place, run_id, manifest.as_of))
                 yield place, manifest
 
 
 class Backfill:
     """What happened over the answers of many runs, of which the last is published."""
 
-    def __init__(self, run_ids: Sequence[str], make_reader: Callable[[], Reader], processes: int) -> None:
-        self._run_ids, self._make_reader, self._processes = run_ids, make_reader, processes
+    def __init__(self, run_ids: Sequence[str], make_reader: Callable[[], Reader], engine: Engine) -> None:
+        self._run_ids, self._make_reader, self._engine = run_ids, make_reader, engine
 
     def follow(
         self, run: Run, adapters: Adapters, current: CurrentState, published: Published, spill: Spill
@@ -116,40 +125,21 @@ class Backfill:
 
         Raises PipelineError.
         """
-        timeline = Timeline(_held_rows(run, adapters, current, published), _BEFORE)
-        is_news = is_followed(current, run)  # else the first answer begins the history
-        history = [LAUNCH_CHANGES.arrow.empty_table()]
-        runs: dict[int, Repeated] = {}
+        held = _held_rows(run, adapters, current, published)
         with adapters.telemetry.stage("backfill") as counts:
-            every = list(chunks(self._run_ids, self._processes))
-            for number, found in enumerate(mapped(self._make_reader, every, self._processes), 1):
-                runs |= {one.place: one for one in found.runs}
-                for place, news in timeline.follow(found.spans(), [one.place for one in found.runs]):
-                    if is_news or place != next(iter(runs)):
-                        history.append(launch_changes(_as_then(run, runs[place]), news))
-                found.path.unlink()
-                adapters.telemetry.progress(f"{len(runs)} runs", number, len(every))
-            counts.update(runs=len(runs), processes=self._processes)
-        retained = {key: one.place for key, one in timeline.held.items() if one.place < max(runs)}
-        self._retain(retained, runs, spill, adapters, current, published)
-        return set(retained), pa.concat_tables(history)
+            found = self._engine.follow(self._run_ids, held, run, adapters.telemetry, is_news=is_followed(current, run))
+            counts["runs"] = len(found.runs)
+        self._retain(found, spill, adapters, current, published)
+        return set(found.retained), found.history
 
-    def _retain(
-        self,
-        retained: Mapping[str, int],
-        runs: Mapping[int, Repeated],
-        spill: Spill,
-        adapters: Adapters,
-        current: CurrentState,
-        published: Published,
-    ) -> None:
+    def _retain(self, found: Followed, spill: Spill, adapters: Adapters, current: CurrentState, published: Published) -> None:
         reader = self._make_reader()
-        for place in sorted(set(retained.values())):
-            ids = {key for key, last in retained.items() if last == place}
-            if place == _BEFORE:
+        for place in sorted(set(found.retained.values())):
+            ids = {key for key, last in found.retained.items() if last == place}
+            if place == BEFORE:
                 keep(spill, ids, adapters, published, is_ahead=is_mysql_ahead(current))
             else:
-                reader.add_rows(runs[place].run_id, ids, spill)
+                reader.add_rows(found.runs[place].run_id, ids, spill)
 
 
 def _held_rows(run: Run, adapters: Adapters, current: CurrentState, published: Published) -> pa.Table:
@@ -165,6 +155,16 @@ def _held_rows(run: Run, adapters: Adapters, current: CurrentState, published: P
     return held
 
 
-def _as_then(run: Run, repeated: Repeated) -> Run:
-    """The run as which one of the many is repeated."""
-    return replace(run, as_of=repeated.as_of, replayed_run_id=repeated.run_id, is_elsewhere=True)
+def history_of(
+    run: Run, timeline: Timeline, found: pa.Table, runs: Mapping[int, Repeated], places: Sequence[int], begins: int | None
+) -> Iterator[pa.Table]:
+    """The history of the next answers, whose spans these are; what the place where it begins changes is none."""
+    for place, news in timeline.follow(found, places):
+        if place != begins:
+            then = replace(run, as_of=runs[place].as_of, replayed_run_id=runs[place].run_id, is_elsewhere=True)
+            yield launch_changes(then, news)
+
+
+def retained_by(timeline: Timeline, last: int) -> dict[str, int]:
+    """The launches that are held but were not good in the last answer, and where they were last."""
+    return {key: one.place for key, one in timeline.held.items() if one.place < last}
