@@ -31,12 +31,13 @@ class Cluster(Engine, Protocol):
         """The lake of these settings, its partitions written by the cluster."""
 
 
-def execute(job: Invocation, spool: Path, cluster: Cluster | None = None) -> None:
+def execute(job: Invocation, spool: Path, make_cluster: Callable[[Settings], Cluster] | None = None) -> None:
     """Replay each run in turn, oldest first, or all at once in processes or on a cluster; the first that fails ends it.
 
     Raises PipelineError.
     """
     archive, request = S3Lake(job.settings, job.telemetry.warn), job.request
+    cluster = make_cluster(job.settings) if make_cluster else None
     make_lake = cluster.make_lake if cluster else S3Lake
     with job.adapters(prefix=request.to_prefix, database=request.to_database, make_lake=make_lake) as adapters:
         with MysqlWarehouse(job.settings) as home:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..core.model import Manifest, Run
 from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
-from ..core.schema import LAUNCHES
+from ..core.schema import LAUNCH_CHANGES, LAUNCHES
 from ..core.source import Source
-from ..core.spans import Timeline, spans
+from ..core.spans import SPANS, Timeline, spans
 from ..errors import StoresDisagree, UnreadableObject
 from ..lake.store import S3Lake
 from ..telemetry.stages import Telemetry
@@ -153,6 +154,23 @@ def _held_rows(run: Run, adapters: Adapters, current: CurrentState, published: P
     if published.lost:
         raise StoresDisagree("neither store holds all that was published there any more", hint="replay into an empty place")
     return held
+
+
+def as_spans(held: pa.Table) -> pa.Table:
+    """What was held before the first answer, as spans of a place before it."""
+    at = pa.array([BEFORE] * held.num_rows, pa.int64())
+    return pa.table([at, at, pa.array([False] * held.num_rows), *held.select(LAUNCHES.arrow.names).columns], schema=SPANS)
+
+
+def followed(found: pa.Table, run: Run, runs: Mapping[int, Repeated], *, is_news: bool) -> Followed:
+    """What happened to some launches over all answers; `found` are their spans, with those of what was held."""
+    is_before = pc.equal(found["first"], BEFORE)
+    before = found.filter(is_before).select(LAUNCHES.arrow.names).cast(LAUNCHES.arrow)
+    timeline = Timeline(before, BEFORE)
+    places = sorted(runs)
+    begins = None if is_news else places[0]
+    history = list(history_of(run, timeline, found.filter(pc.invert(is_before)), runs, places, begins))
+    return Followed(runs, pa.concat_tables([LAUNCH_CHANGES.arrow.empty_table(), *history]), retained_by(timeline, places[-1]))
 
 
 def history_of(
