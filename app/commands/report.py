@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from ..core.reconcile import departures
 from ..core.runs import PastRun, RunState
 from ..core.schema import TABLES
 from ..errors import LakeError, SettingsError
@@ -11,10 +12,13 @@ from ..pipeline.published import Published
 from ..sources import never_filled
 from .invocation import Invocation
 
+_RUNS = 1000  # the newest, among which the last verify is looked for
+
 
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
     """Write the page from the versions that the manifest names, whatever is published meanwhile. Raises PipelineError."""
     from ..report.page import report  # pandas and charts take longer to import than any other command should wait
+    from ..report.trust import Evidence
 
     with job.adapters() as adapters:
         lake = adapters.lake
@@ -27,11 +31,10 @@ def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every comm
             tables = {name: published.table(name) for name in TABLES}
             lost = [f"{name} {year}" for name, year in sorted(published.lost)]
             job.telemetry.warn_if(lost, "neither store holds what was published any more")
-            runs = [PastRun.of(row) for row in adapters.warehouse.runs_table.runs(job.request.limit)]
+            runs = [PastRun.of(row) for row in adapters.warehouse.runs_table.runs(_RUNS)]
+            evidence = Evidence(job.run.started_at, runs, departures(current), lost, job.settings.stale_after_days)
         with job.telemetry.stage("report"):
-            page = report(
-                manifest, tables, runs, job.run.started_at, job.settings.stale_after_days, never_filled(manifest.source)
-            )
+            page = report(manifest, tables, evidence, never_filled(manifest.source))
             out = _written(job, page)
             published_at = lake.publish_report(page) if job.request.publish else None
     job.summary.state = RunState.REPORTED

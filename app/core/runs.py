@@ -168,11 +168,19 @@ class PastRun:
     rows_by_table: dict[str, dict[str, int | None]]
     rejected: int | None
     error: str | None
+    number: int | None = None
+    command: str | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "PastRun":
-        """The run that a row of `pipeline_runs` tells of."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"state": RunState(row["state"])})
+        """The run that a row of `pipeline_runs` tells of; what are no counts there, somebody else wrote, and are left out."""
+        fields = {name: row[name] for name in cls.__dataclass_fields__}
+        return cls(**fields | {"state": RunState(row["state"]), "rows_by_table": _counts(row["rows_by_table"])})
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it asked the source, and found nothing new and nothing to repair."""
+        return self.state is RunState.UNCHANGED and self.command != "verify"
 
     @property
     def seconds(self) -> float | None:
@@ -188,3 +196,8 @@ class PastRun:
     def rows_written(self) -> int:
         """Rows that it inserted, updated or deleted, in all tables."""
         return sum(n or 0 for counts in self.rows_by_table.values() for action, n in counts.items() if action != "total")
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
+    tables = {table: counts for table, counts in found.items() if isinstance(counts, dict)}
+    return {table: {k: n for k, n in counts.items() if n is None or type(n) is int} for table, counts in tables.items()}

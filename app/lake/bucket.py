@@ -1,5 +1,7 @@
 """The bucket behind the lake: calls, what their errors say, bounded reads, lists and conditional PUTs."""
 
+import functools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +71,11 @@ class Bucket:
         self._name = name
         self._prefix = prefix
         self._region: str | None = None  # that the bucket is in, where an answer names it
+        self._settings_region = region
+        self._connecting = threading.Lock()
+
+    @functools.cached_property
+    def _client(self) -> "S3Client":
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
@@ -77,12 +84,19 @@ class Bucket:
             signature_version="s3v4",  # of presigned URLs too, for which botocore would take an older one
         )
         try:
-            self._s3: S3Client = boto3.client("s3", region_name=region, config=config)
+            client: S3Client = boto3.client("s3", region_name=self._settings_region, config=config)
         except (BotoCoreError, ValueError) as error:
             raise LakeError(
                 f"S3 client: {error}", hint=hint_of(error) or "check AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
             ) from error
-        self._s3.meta.events.register("response-received.s3", self._note_region)
+        client.meta.events.register("response-received.s3", self._note_region)
+        return client
+
+    @property
+    def _s3(self) -> "S3Client":
+        """The client, made when it is first needed: that takes a tenth of a second, in which MySQL can be at work."""
+        with self._connecting:
+            return self._client
 
     def url(self, key: str = "") -> str:
         """Where an object is, for people."""

@@ -17,6 +17,7 @@ _SIZES = {"wide": (1000, 300), "narrow": (400, 260)}
 _FONT_PX = 13  # the style sheet has the same: pygal reserves room by it
 _DIGIT_PX = 11  # at the largest size that the style sheet ever sets
 _TICKS = 5
+_LABEL = "A chart; the table after it has the numbers"
 _COUNT = "{:,.0f}".format
 
 
@@ -91,7 +92,7 @@ def _drawn(chart: pygal.graph.graph.Graph, size: str, names: Sequence[str], mark
     keep = svg.find("g")
     assert keep is not None
     svg[:] = [keep]
-    svg.attrib = {"viewBox": svg.attrib["viewBox"], "class": f"chart {size}", "aria-hidden": "true"}  # a table has the numbers
+    svg.attrib = {"viewBox": svg.attrib["viewBox"], "class": f"chart {size}", "role": "img", "aria-label": _LABEL}
     keep[:] = [*keep.findall("g[@class='plot']"), *keep.findall("g[@class='plot overlay']")]
     for number, name in enumerate(names):
         for group in keep.findall(f"g/g[@class='series serie-{number} color-{number}']"):

@@ -1,8 +1,8 @@
 """The report: one HTML page that needs nothing beside it, from one published snapshot and the last runs."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -12,53 +12,56 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from ..core.model import Manifest
-from ..core.runs import PastRun
 from ..core.transform import frame
-from . import quality, sections, stats
-from .format import age, date, minute, percent, span
+from . import changes, quality, sections, stats, trust
+from .format import age, counted, date, is_long, minute, named, percent, short, span
+from .trust import Evidence
 
 _KG_PER_T = 1000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # HTML has no way to write these
 
 
 def report(
-    manifest: Manifest,
-    tables: Mapping[str, pa.Table],
-    runs: Sequence[PastRun],
-    now: datetime,
-    stale_days: int,
-    never_filled: Mapping[str, Collection[str]],
+    manifest: Manifest, tables: Mapping[str, pa.Table], evidence: Evidence, never_filled: Mapping[str, Collection[str]]
 ) -> str:
-    """The page; `runs` are newest first."""
+    """The page."""
     frames = {name: frame(rows) for name, rows in tables.items()}
-    since = now - manifest.newest_launch_utc if manifest.newest_launch_utc else None
-    is_stale = since is None or since > timedelta(days=stale_days)
+    verdicts = trust.verdicts(manifest, evidence)
     page = _template().render(
         style=Markup(_file("report.css")),  # noqa: S704  # our own
         manifest=manifest,
-        now=now,
-        since=since,
-        is_stale=is_stale,
-        stale_days=stale_days,
-        trust=quality.trust(manifest, runs, is_stale=is_stale),
+        now=evidence.now,
+        read=trust.last_read(manifest, evidence),
+        since=evidence.now - manifest.newest_launch_utc if manifest.newest_launch_utc else None,
+        is_stale=evidence.is_stale(manifest),
+        stale_days=evidence.stale_days,
+        headline=trust.headline(manifest, evidence, verdicts),
+        verdicts=verdicts,
         totals=_totals(frames),
         newest=_newest(frames["launches"], manifest.newest_launch_utc),
-        outcomes=sections.outcomes(frames["launches"]),
-        landings=sections.landings(frames["launches"], frames["launch_cores"]),
-        masses=sections.masses(frames["launches"], frames["launch_payloads"]),
-        moves=sections.moves(frames["launches"], frames["launch_changes"], manifest.as_of),
-        coming=sections.coming(frames["launches"], manifest.as_of),
-        last=sections.last(frames["launches"]),
-        boosters=sections.boosters(frames["launches"], frames["launch_cores"]),
-        customers=sections.customers(frames["launches"], frames["launch_payloads"]),
-        failures=sections.failures(frames["launches"], frames["launch_failures"]),
+        changes=changes.since_last(frames["launches"], frames["launch_changes"], manifest, evidence.runs),
+        **_sections(frames, manifest),
         nulls={name: quality.nulls(rows, never_filled.get(name, ())) for name, rows in frames.items()},
         columns={name: rows.shape for name, rows in frames.items()},
-        runs=runs,
+        runs=sections.runs(evidence.runs),
         run_kind=quality.run_kind,
-        written=quality.written(manifest, runs),
     )
     return _CONTROL.sub("\ufffd", page)
+
+
+def _sections(frames: Mapping[str, pd.DataFrame], manifest: Manifest) -> dict[str, Any]:
+    launches = frames["launches"]
+    return {
+        "outcomes": sections.outcomes(launches),
+        "landings": sections.landings(launches, frames["launch_cores"]),
+        "masses": sections.masses(launches, frames["launch_payloads"]),
+        "moves": sections.moves(launches, frames["launch_changes"], manifest.as_of),
+        "coming": sections.coming(launches, manifest.as_of),
+        "last": sections.last(launches),
+        "boosters": sections.boosters(launches, frames["launch_cores"]),
+        "customers": sections.customers(launches, frames["launch_payloads"]),
+        "failures": sections.failures(launches, frames["launch_failures"]),
+    }
 
 
 def _template() -> jinja2.Template:
@@ -66,9 +69,11 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {
-        **{made.__name__: made for made in (age, date, minute, percent, span)},
+        **{made.__name__: made for made in (age, counted, date, minute, named, percent, short, span)},
         "thousands": "{:,}".format,
     }
+    environment.tests["long"] = is_long
+    environment.globals["next_by"] = sections.next_by
     return environment.from_string(_file("page.html.j2"))
 
 
@@ -78,15 +83,10 @@ def _file(name: str) -> str:
 
 def _totals(frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     launches = frames["launches"]
-    status = launches["status"].where(launches["status"].isin(stats.OUTCOMES), "unknown").value_counts()
-    count = {name: int(status.get(name, 0)) for name in stats.OUTCOMES}
     landings = stats.landings_by_year(launches, frames["launch_cores"]).sum()
     kg, _ = stats.masses_by_year(launches, frames["launch_payloads"])
     return {
-        "launched": sum(count.values()) - count["upcoming"],
-        "upcoming": count["upcoming"],
-        "success": count["success"],
-        "decided": count["success"] + count["partial_failure"] + count["failure"],
+        **stats.tally(launches["status"]),
         "landed": int(landings["landed"]),
         "tried": int(landings["landed"] + landings["lost"]),
         "tonnes": kg.to_numpy().sum() / _KG_PER_T,

@@ -10,6 +10,7 @@ import pandas as pd
 OUTCOMES = ("success", "partial_failure", "failure", "in_flight", "unknown", "upcoming")
 OTHER_ORBITS = "other or unknown"
 _STILL_TO_COME = ("upcoming", "in_flight")
+_FAILED = ("failure", "partial_failure")
 _ORBITS = 5
 _MOST_GAPS = 60  # years; beyond that the years without a launch are left out
 
@@ -19,6 +20,18 @@ def launches_by_year(launches: pd.DataFrame) -> pd.DataFrame:
     outcome = launches["status"].where(launches["status"].isin(OUTCOMES), "unknown")
     counts = pd.crosstab(launches["launch_year"], outcome)
     return _every_year(counts[[name for name in OUTCOMES if name in counts]])
+
+
+def tally(status: pd.Series) -> dict[str, int]:
+    """How many launches took place, went well, have an outcome, and are still to come."""
+    found = status.where(status.isin(OUTCOMES), "unknown").value_counts()
+    count = {name: int(found.get(name, 0)) for name in OUTCOMES}
+    return {
+        "launched": sum(count.values()) - count["upcoming"],
+        "success": count["success"],
+        "decided": count["success"] + count["partial_failure"] + count["failure"],
+        "upcoming": count["upcoming"],
+    }
 
 
 def landings_by_year(launches: pd.DataFrame, cores: pd.DataFrame) -> pd.DataFrame:
@@ -58,6 +71,7 @@ def moves(launches: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     dates = changes[(changes["column"] == "date_utc") & changes["old"].notna() & changes["new"].notna()]
     found = dates.merge(launches[["launch_id", "name", "date_precision"]], on="launch_id", how="left")
     found["old"], found["new"] = _times(found["old"]), _times(found["new"])
+    found = found[found["old"].notna() & found["new"].notna()].reset_index(drop=True)
     found["by"] = found["new"] - found["old"]
     precisions = changes.loc[changes["column"] == "date_precision", ["launch_id", "changed_at", "old"]]
     found["old_precision"] = _precision_until_next(found, precisions, including_now=True)
@@ -120,8 +134,10 @@ def customers(launches: pd.DataFrame, payloads: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(launches: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:
-    """Failures with their reasons, the newest first."""
-    found = failed.merge(launches[["launch_id", "name", "date_utc", "date_precision", "rocket_name"]], on="launch_id")
+    """Failures with their reasons, the newest first; launches that failed without any that the source names are among them."""
+    facts = launches[["launch_id", "name", "date_utc", "date_precision", "rocket_name"]]
+    unnamed = launches["status"].isin(_FAILED) & ~launches["launch_id"].isin(failed["launch_id"])
+    found = failed.merge(facts[unnamed | launches["launch_id"].isin(failed["launch_id"])], on="launch_id", how="right")
     return found.sort_values(["date_utc", "launch_id", "position"], ascending=[False, True, True])
 
 
@@ -162,4 +178,13 @@ def _local(times: pd.Series) -> pd.Series:
 
 
 def _times(texts: pd.Series) -> pd.Series:
-    return pd.to_datetime(texts.astype(object), format="ISO8601")
+    """Times without zone; none where a text is no time."""
+    found = [_time(text) for text in texts.astype(object)]
+    return pd.Series(found, index=texts.index, dtype="datetime64[us]")
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None

@@ -4,13 +4,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.sources import never_filled
+from tests.page import page_of
 from tests.program import Program
 from tests.sample_api import SampleApi
 from tests.sample_api.library_records import as_library
@@ -18,52 +18,6 @@ from tests.sample_api.records import launch
 
 HOSTILE = """<script>alert(1)</script><img src="http://example.invalid/x" onerror='x'>&amp;\u202e"""
 STATES = {"success": "success", "failure": "failure", "upcoming": "upcoming", "unknown": "no outcome known"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its tags with their attributes, its texts, its tables by id."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.text = ""
-        self.axis: list[str] = []  # what stands at the axes of the wide charts
-        self._rows: list[list[str]] = []
-        self._in_cell = self._in_text = self._in_wide = False
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "table":
-            self._rows = self.tables[dict(attrs)["id"] or ""] = []
-        elif tag == "svg":
-            self._in_wide = dict(attrs)["class"] == "chart wide"
-        elif tag == "text" and self._in_wide:
-            self.axis.append("")
-            self._in_text = True
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_cell = self._in_cell and tag not in ("td", "th")
-        self._in_text = self._in_text and tag != "text"
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._in_text:
-            self.axis[-1] += data
-        if self._in_cell:
-            self._rows[-1][-1] += data
-
-    def rows(self, table: str) -> list[dict[str, str]]:
-        """A table's rows by the names in its head."""
-        head, *body = self.tables[table]
-        return [dict(zip(head, row, strict=True)) for row in body]
 
 
 @pytest.fixture
@@ -76,11 +30,6 @@ def api() -> Iterator[SampleApi]:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "page.html"
-
-
-def page_of(program: Program, out: Path, *arguments: str) -> Page:
-    program("report", "--out", str(out), *arguments)
-    return Page(out.read_text(encoding="utf-8"))
 
 
 def number(text: str) -> float:
@@ -250,17 +199,6 @@ def test_with_another_provider_too_columns_that_are_never_filled_are_no_gaps(pro
     rows = page_of(program, out).rows("nulls-launches")
     untold = {row["column"] for row in rows if row["share"] == "never filled by this source"}
     assert untold == set(never_filled("launch_library")["launches"])
-
-
-def test_the_page_tells_at_its_top_what_proved_the_data(program: Program, api: SampleApi, out: Path) -> None:
-    published = program.run()["run_id"]
-    assert f"Run {published} compared the contents of what it wrote to S3 and MySQL" in page_of(program, out).text
-    page = page_of(program, out)
-    assert [row["inserted"] for row in page.rows("written") if row["table"] == "launches"] == ["205"]
-    api.set("launches", [])
-    program.run(code=4)
-    text = page_of(program, out).text
-    assert text.index("failed; the page shows what was published before it") < text.index(f"Run {published} compared")
 
 
 def test_without_what_it_needs_it_says_so(program: Program, out: Path) -> None:

@@ -8,8 +8,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.core.model import Manifest
-from app.core.runs import PastRun, RunState
 from app.core.schema import TABLES
 from app.core.transform import frame
 from app.report import quality, sections, stats
@@ -119,6 +117,25 @@ def test_a_launch_of_two_customers_counts_for_each() -> None:
     assert [tuple(one.values()) for one in found] == [("NASA", 2, 3, 8000.0), ("ESA", 1, 1, 1000.0), ("SES", 1, 1, 5000.0)]
 
 
+def test_a_launch_that_failed_without_a_reason_is_among_the_failures() -> None:
+    listed = rows(
+        "launches", *LAUNCHES.to_pylist(), launch(8, "partial_failure", "2021-01-01"), launch(9, "failure", "2022-01-01")
+    )
+    failed = rows(
+        "launch_failures",
+        {"launch_id": "l3", "position": 1, "reason": "second"},
+        {"launch_id": "l3", "position": 0, "reason": "first"},
+        {"launch_id": "l9", "position": 0, "reason": None},
+    )
+    found = stats.records(stats.failures(frame(listed), frame(failed)))
+    assert [(one["launch_id"], one["reason"]) for one in found] == [
+        ("l9", None),
+        ("l8", None),
+        ("l3", "first"),
+        ("l3", "second"),
+    ]
+
+
 def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() -> None:
     launches = frame(LAUNCHES)
     assert list(stats.next_launches(launches, 9)["launch_id"]) == ["l6", "l5"]
@@ -138,7 +155,7 @@ def test_next_launches_begin_with_the_nearest_and_last_ones_with_the_newest() ->
 )
 def test_a_date_is_overdue_when_all_that_its_precision_names_has_passed(at: str, precision: str, is_overdue: bool) -> None:
     coming = sections.coming(frame(rows("launches", launch(1, "upcoming", at, date_precision=precision))), NOW)
-    assert [one["is_overdue"] for one in coming] == [is_overdue]
+    assert [one["is_overdue"] for one in coming[0].rows] == [is_overdue]
 
 
 def change(day: int, number: int, column: str, old: str | None, new: str | None) -> dict[str, Any]:
@@ -203,35 +220,3 @@ def test_an_axis_ends_above_the_highest_bar(highest: float) -> None:
     assert ticks[-1] > highest
     assert ticks[-2] <= highest
     assert 2 <= len(ticks) <= 7
-
-
-def run(state: RunState, run_id: str = "20260301T000000Z-00000002") -> PastRun:
-    return PastRun(
-        run_id, state, NOW, NOW + timedelta(seconds=2.5), {"launches": {"total": 7, "inserted": 3, "updated": None}}, 0, None
-    )
-
-
-MANIFEST = Manifest.model_construct(
-    run_id="20260228T000000Z-00000001", published_at=NOW, rejected=0, retained_ids=[], lookups={}, newest_launch_utc=NOW
-)
-
-
-@pytest.mark.parametrize(
-    ("state", "is_stale", "kinds"),
-    [
-        (RunState.PUBLISHED, False, ["good"]),
-        (RunState.UNCHANGED, False, ["good", "good"]),
-        (RunState.FAILED, False, ["bad", "good"]),
-        (RunState.MERGED, False, ["warn", "good"]),
-        (RunState.PUBLISHED, True, ["bad", "good"]),
-    ],
-)
-def test_a_glance_tells_whether_to_trust_the_data(state: RunState, is_stale: bool, kinds: list[str]) -> None:
-    found = quality.trust(MANIFEST, [run(state)], is_stale=is_stale)
-    assert [kind for kind, _ in found] == kinds
-    assert any(MANIFEST.run_id in sentence and "equal" in sentence for _, sentence in found)
-
-
-def test_a_past_run_counts_the_rows_it_wrote() -> None:
-    one = run(RunState.PUBLISHED)
-    assert (one.seconds, one.launches, one.rows_written) == (2.5, 7, 3)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import pyarrow as pa
-
 from ..identifiers import quoted
 from ..schema import Column, Kind, Table
 from .text import TINY, TINY_SCALE
@@ -30,15 +28,13 @@ def stored_hash(table: Table, alias: str) -> str:
 
 
 def row_text(table: Table, alias: str) -> str:
-    """The text under the row hash: `transform.row_texts` in SQL."""
+    """The text under the row hash: `text.row_texts` in SQL."""
     return f"CONCAT({', '.join(_value_text(c, alias) for c in table.facts)})"
 
 
 def _value_text(column: Column, alias: str) -> str:
-    value = f"{alias}.{quoted(column.name)}"
+    value = f"{alias}.{quoted(column.name)}"  # no CAST: the functions write numbers and times just so, in less time
     if column.kind is Kind.REAL:
         tiny = f"ABS({value}) >= {TINY[0]:e} AND ABS({value}) < {TINY[1]:e}"
         value = f"IF({tiny}, CONCAT('*', CAST({value} * {TINY_SCALE}e0 AS CHAR)), CAST({value} AS CHAR))"
-    elif not pa.types.is_string(column.kind.value.arrow):
-        value = f"CAST({value} AS CHAR)"
     return f"COALESCE(CONCAT(LENGTH({value}), ':', {value}), '-')"
