@@ -34,7 +34,7 @@ from spacex_pipeline.telemetry.stages import Telemetry
 KEY = LAUNCHES.key[0]
 CHUNK = 25
 PACKED = pa.schema([("history", pa.binary()), ("retained", pa.list_(pa.string())), ("places", pa.list_(pa.int64()))])
-RUNS = pa.schema([("place", pa.int64()), ("run_id", pa.string()), ("as_of", pa.string())])
+RUNS = pa.schema([("place", pa.int64()), ("id", pa.string()), ("as_of", pa.string())])
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -83,7 +83,7 @@ class OnSpark:
     def _mapped(self, every: list[Chunk], function: Callable[[Batches], Batches], schema: pa.Schema) -> DataFrame:
         """What becomes of each chunk, one task each."""
         rows = self.spark.sparkContext.parallelize([(one.first, list(one.run_ids)) for one in every], len(every))
-        chunked = self.spark.createDataFrame(rows, "first bigint, run_ids array<string>")
+        chunked = self.spark.createDataFrame(rows, "begins bigint, ids array<string>")
         return chunked.mapInArrow(function, from_arrow_schema(schema))
 
 
@@ -120,13 +120,13 @@ def readers(settings: Settings, batches: Batches) -> Iterator[tuple[Reader, Chun
         reader = replay.reader(settings, Path(folder))
         for batch in batches:
             for row in batch.to_pylist():
-                yield reader, Chunk(row["first"], row["run_ids"])
+                yield reader, Chunk(row["begins"], row["ids"])
 
 
 def read_runs(settings: Settings, batches: Batches) -> Batches:
     """The runs of chunks that are repeated."""
     for reader, chunk in readers(settings, batches):
-        rows = [{"place": one.place, "run_id": one.run_id, "as_of": one.as_of.isoformat()} for one in reader.runs(chunk)]
+        rows = [{"place": one.place, "id": one.run_id, "as_of": one.as_of.isoformat()} for one in reader.runs(chunk)]
         yield pa.RecordBatch.from_pylist(rows, RUNS)
 
 
@@ -180,7 +180,8 @@ def as_the_program_raised_it() -> Iterator[None]:
         yield
     except (PySparkException, Py4JError) as error:
         found = re.findall(r"spacex_pipeline\.errors\.(\w+): (.+)", str(error))
-        kind, message = found[-1] if found else ("PipelineError", f"Spark: {str(error).strip().splitlines()[0]}")
+        last = [line for line in str(error).splitlines() if re.match(r"\w+(Error|Exception)\b", line)] or [str(error).strip()]
+        kind, message = found[-1] if found else ("PipelineError", f"Spark: {last[-1].splitlines()[0]}")
         raise getattr(errors, kind, errors.PipelineError)(message) from error
 
 
