@@ -11,9 +11,10 @@ AIRFLOW := build/airflow
 PACKAGE := build/package
 BARE := build/bare
 SPARK := build/spark
+DOCS := build/docs
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: soak bench audit clean test-integrations package spark test-spark
+.PHONY: soak bench audit clean test-integrations package docs spark test-spark
 .SUFFIXES:
 
 help: ## Show this list
@@ -69,7 +70,7 @@ test-infra: $(READY) $(INFRA)/up-to-date ## Terraform: forms, refusals, an apply
 	@command -v terraform >/dev/null || { echo "NOT TESTED: there is no terraform on PATH" >&2; case "$$CI" in ""|0|false) ;; *) false; esac; }
 	@cd tests/infra && ../../$(INFRA)/bin/python -m pytest $(ARGS)
 
-test-integrations: package $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date ## Under Prefect, under Airflow, and as a wheel
+test-integrations: package $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date ## Prefect, Airflow, the wheel, the tutorial
 	@$(VENV) -c "from tests.services.install import find_or_install_server as find; find()"
 	@tests/integrations/on-loopback $(VENV) -m pytest --numprocesses 2 --dist loadgroup tests/integrations $(ARGS)
 
@@ -89,10 +90,17 @@ $(PREFECT)/up-to-date: integrations/prefect/requirements.txt
 $(AIRFLOW)/up-to-date: integrations/airflow/requirements.txt
 $(BARE)/up-to-date: requirements.txt
 $(SPARK)/up-to-date: integrations/spark/requirements.txt
-$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date $(SPARK)/up-to-date:
+$(DOCS)/up-to-date: docs/site/requirements.txt
+$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date $(DOCS)/up-to-date $(SPARK)/up-to-date:
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r $<
 	@touch $@
+
+docs: $(DOCS)/up-to-date ## Build the documents as a site: site/index.html
+	@rm -rf site
+	@$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/doctrees --conf-dir docs/site . site
+	@$(DOCS)/bin/python docs/site/check.py site
+	@echo site/index.html
 
 package: $(READY) ## Build the wheel and the sdist into build/package
 	@rm -rf $(PACKAGE)
@@ -107,7 +115,7 @@ lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade)
 	@for part in "" -dev -local; do case $$part in -local) more="--constraint requirements-dev.txt" ;; *) more="--extra iceberg" ;; esac; \
 	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $$more \
 	  --custom-compile-command "make lock" $(ARGS) $${part:+--group $${part#-}} pyproject.toml -o requirements$$part.txt || exit 1; done
-	@for part in requirements-infra benchmarks/requirements integrations/prefect/requirements integrations/airflow/requirements; do \
+	@for part in requirements-infra docs/site/requirements benchmarks/requirements integrations/prefect/requirements integrations/airflow/requirements; do \
 	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" $(ARGS) $$part.in -o $$part.txt || exit 1; done
 	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
@@ -122,7 +130,7 @@ $(TOOLS): | $(READY)
 
 clean: ## Remove everything that was made here, .venv too
 	@if [ -d .local ]; then $(MAKE) --no-print-directory down; fi
-	@rm -rf .venv build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find app benchmarks integrations tests -name __pycache__ -prune -exec rm -rf {} +
 
 #=

@@ -49,7 +49,7 @@ def _examples(*lines: str) -> str:
 def cli() -> None:
     """Every SpaceX launch, proven equal in Parquet on S3 and in MySQL.
 
-    Settings come from the environment, or from a file: --env-file. The README has their table.
+    Settings come from the environment, or from a file: --env-file. docs/settings.md has their table.
     """
 
 

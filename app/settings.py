@@ -21,6 +21,7 @@ _VERSION = r"/(v[45]|latest|2\.[0-9]+\.[0-9]+)(/.*)?$"
 _SECRETS = ("mysql_password", "mysql_admin_password", "launch_library_token")
 _TEXT_OF_A_PERSON = {"mysql_password", "mysql_admin_password"}  # may hold anything that a person can think of
 _OF_CLIENTS = re.compile(r"AWS_[A-Z0-9_]+|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)  # what boto3 and requests read
+_HINT = f"docs/settings.md explains them, python -m {__package__}.env_file prints a file to fill in"
 _FOR_INIT_DB = ("mysql_admin_user", "mysql_admin_password")
 # In infra/terraform/variables_job.tf are the same rules; tests/fixtures/settings.yaml has the cases that both are held to.
 
@@ -233,7 +234,7 @@ def load_settings(files: Sequence[Path] = (), *, for_init_db: bool = False) -> S
     except ValidationError as error:
         faults += _faults(error)
     if faults:
-        raise SettingsError("; ".join(faults), hint="the README has a table of them, .env.example a file to fill in")
+        raise SettingsError("; ".join(faults), hint=_HINT)
     return settings
 
 

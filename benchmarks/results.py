@@ -95,7 +95,7 @@ def write() -> None:
 
 _INTRODUCTION = """\
 `make bench` measures this pipeline beside scripts that do the same job the usual way with pandas, awswrangler and dlt
-([peers](peers)): fetch the list of launches, write it to S3 as Parquet, load it into MySQL. The peers check nothing, archive
+(in `peers/`): fetch the list of launches, write it to S3 as Parquet, load it into MySQL. The peers check nothing, archive
 nothing, resolve no ids, write one table where the pipeline writes six, and write all of it anew each time; dlt's files are not
 partitioned by year, which it does not offer. All have the same source, S3 emulator (moto, one process) and MySQL server on the
 same machine, and take turns. The source's launches are the sample API's: copies of its 205, with other ids, names and dates,

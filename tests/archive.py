@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import os
 import random
 import tempfile
@@ -18,9 +19,10 @@ from app.lake.layout import new_run_id
 from app.lake.store import S3Lake
 from app.mysql.warehouse import MysqlWarehouse
 from app.pipeline.adapters import Adapters
-from app.pipeline.answers import silent
 from app.pipeline.run import run as publish
 from app.settings import load_settings
+from app.telemetry.interrupts import Interrupts
+from app.telemetry.stages import Telemetry
 from tests import forked
 from tests.sample_api import SampleApi, records
 from tests.sample_api.library import Budget
@@ -28,6 +30,8 @@ from tests.sample_api.library_records import as_library
 
 Records = list[dict[str, Any]]
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+_SILENT = logging.getLogger("archive.silent")
+_SILENT.disabled = True
 _SEED = 7
 _SHARE = 50  # of so many launches one changes in an hour
 _FEWEST = 15  # launches that are always there, of twenty
@@ -59,7 +63,7 @@ def _publish(at: datetime) -> None:
     source = sources.module(settings.source).make(settings, lambda _: None)
     run = Run(new_run_id(at, 0), at, source.name, at)
     with tempfile.TemporaryDirectory() as folder, MysqlWarehouse(settings) as warehouse:
-        adapters = Adapters(source, S3Lake(settings), warehouse, silent())
+        adapters = Adapters(source, S3Lake(settings), warehouse, Telemetry(run.id, _SILENT, Interrupts(0)))
         publish(run, adapters, Limits(0.05, 0.1), 30, Path(folder), RunSummary(run.id, run.source, at))
 
 

@@ -10,6 +10,7 @@ import termios
 from dataclasses import dataclass
 
 import pyte
+from pyte.screens import Char
 
 from tests.program import Program
 
@@ -24,6 +25,7 @@ class Screen:
     lines: list[str]
     visible: list[str]
     is_cursor_hidden: bool
+    cells: list[list[Char]]  # of `lines`, with their colours
 
     @property
     def text(self) -> str:
@@ -61,13 +63,15 @@ def raw_text(process: "subprocess.Popen[bytes]", ours: int, code: int) -> bytes:
 def on_screen(program: Program, size: tuple[int, int], *arguments: str, code: int = 0, **settings: str) -> Screen:
     """Run a command on such a terminal to its end."""
     raw = raw_text(*started(program, size, *arguments, **settings), code)
-    return _shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
+    return shown(raw, size, "latin-1" if "8859" in settings.get("LC_ALL", "") else "utf-8")
 
 
-def _shown(raw: bytes, size: tuple[int, int], encoding: str) -> Screen:
+def shown(raw: bytes, size: tuple[int, int], encoding: str) -> Screen:
+    """What stands on a terminal of that size once this was written to it."""
     columns, lines = size
     screen = pyte.HistoryScreen(columns, lines, history=_MOST_LINES, ratio=1)
     pyte.Stream(screen).feed(raw.decode(encoding))
-    gone = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
-    visible = [line.rstrip() for line in screen.display]
-    return Screen(raw, [*gone, *visible], visible, screen.cursor.hidden)
+    rows = [*screen.history.top, *(screen.buffer[line] for line in range(lines))]
+    cells = [[row[column] for column in range(columns)] for row in rows]
+    texts = ["".join(cell.data for cell in row).rstrip() for row in cells]
+    return Screen(raw, texts, texts[-lines:], screen.cursor.hidden, cells)

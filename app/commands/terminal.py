@@ -3,6 +3,7 @@
 Nothing here uses rich's markup: text from outside would be taken for it. Every text passes `_plain` on its way.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _CELL_CHARS = 32
 _LEAST_CELL_CHARS = 12  # of a value that shares a line, however narrow the terminal is
 _INDENT = "    "
+_WHOLE_MINUTE = re.compile(r"(?<=^\d{4}-\d\d-\d\d \d\d:\d\d):00(?:\.0+)?$")
 _RUN_LINE = "{:25}  {:7}  {:9}  {:>7}  {:>10}  {:>6}"
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _EDGES = 3  # between two cells of a table with lines
@@ -103,6 +105,8 @@ class Terminal:
         """Values that share a line with so much other text; long ones from a little before the place where they differ."""
         most = max(_LEAST_CELL_CHARS, (self._console.width - taken) // len(values))
         texts = ["null" if value is None else self._plain(str(value)).removesuffix("+00:00") for value in values]
+        if max(map(len, texts)) > most:
+            texts = [_WHOLE_MINUTE.sub("", text) for text in texts]
         if max(map(len, texts)) <= most:
             return texts
         alike = sum(1 for _ in takewhile(lambda characters: len(set(characters)) == 1, zip(*texts, strict=False)))

@@ -128,7 +128,8 @@ def _changed(table: str, key: Iterable[object], column: str, values: Sequence[ob
 def _partitions(action: str, store: str, names: Sequence[str]) -> Iterator[Line]:
     if names:
         more = f", and {len(names) - _SHOWN_PARTITIONS} more" if len(names) > _SHOWN_PARTITIONS else ""
-        yield (f"{action} {len(names)} partitions in {store}: {', '.join(names[:_SHOWN_PARTITIONS])}{more}",)
+        count = f"{len(names)} partition{'' if len(names) == 1 else 's'}"
+        yield (f"{action} {count} in {store}: {', '.join(names[:_SHOWN_PARTITIONS])}{more}",)
 
 
 def _launches(count: int) -> str:

@@ -22,6 +22,19 @@ class Difference:
     after: pa.Table
 
 
+@dataclass(frozen=True)
+class Unmatched:
+    """Those of some rows that another state does not have, and the hashes of all of them."""
+
+    rows: pa.Table
+    hashes: pa.Array
+
+
+def unmatched(rows: pa.Table, known: pa.Array) -> Unmatched:
+    """The rows whose hashes are not among the known ones."""
+    return Unmatched(rows.filter(pc.invert(pc.is_in(rows["row_hash"], known))), rows["row_hash"].combine_chunks())
+
+
 def difference(table: Table, old: pa.Table, new: pa.Table) -> Difference:
     """Compare two states by key and row hash."""
     old_keys, new_keys = _keys(table, old), _keys(table, new)

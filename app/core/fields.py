@@ -15,8 +15,9 @@ from pydantic_core import to_json
 
 from .schema import Kind
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d+))?)?(?:Z|[+-]\d\d:?[0-5]\d)?)?", re.ASCII)
+KEY_PATTERN = "[A-Za-z0-9_-]{1,64}"
+_KEY = re.compile(KEY_PATTERN)
 _FIRST_YEAR = 1000  # MySQL's DATETIME starts here
 MAX_PARTS = 1000  # of one kind on one launch, or names in one list; the most that ever flew at once were 143 payloads
 _Part = TypeVar("_Part")
@@ -71,10 +72,9 @@ class InvalidField(ValueError):
 
 def as_json_array(path: str, values: list[Any] | None) -> str | None:
     """A list as the text of a JSON array, which keeps it whole in one column; None stays None, and is left out of a list."""
-    if values is None:
-        return None
-    named = [value for value in values if value is not None]
-    text = to_json(named).decode() if named else "[]"
+    if not values:
+        return None if values is None else "[]"
+    text = to_json([value for value in values if value is not None]).decode()
     if len(text) > _TEXT_CHARS:
         raise InvalidField(path, values, f"must be at most {_TEXT_CHARS} characters as one JSON text")
     return text
@@ -101,7 +101,7 @@ def _limited(kind: Kind) -> StringConstraints:
     return StringConstraints(strict=True, max_length=kind.value.max_chars)
 
 
-Key = Annotated[str, StringConstraints(strict=True, pattern=f"^{_KEY.pattern}$")]
+Key = Annotated[str, StringConstraints(strict=True, pattern=f"^{KEY_PATTERN}$")]
 NumberKey = Annotated[str, PlainValidator(_number_key)]
 """A number as the text of a key."""
 Label = Annotated[str, _limited(Kind.LABEL)]
@@ -110,6 +110,8 @@ Prose = Annotated[str, _limited(Kind.PROSE)]
 Flag = Annotated[bool, Field(strict=True)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(lambda v: v + 0.0)]  # no negative zero
 Integer = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-(2**63), lt=2**63)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_PARTS)]
+"""How many parts are alike."""
 Reference = Annotated[Any, PlainValidator(_reference)]
 """An id, or the whole object that it stands for; null and an empty object name nothing."""
 Parts = Annotated[list[_Part | None], Field(max_length=MAX_PARTS, fail_fast=True)]

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
@@ -134,16 +135,15 @@ class Rejected:
 
 @dataclass
 class Checked:
-    """The verdict on one batch of records: rows to keep, records to set aside, and what was odd but harmless."""
+    """The verdict on some records: rows to keep, records to set aside, and what was odd but harmless."""
 
-    rows: Rows
+    tables: dict[str, pa.Table] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     rejected: list[tuple[Rejected, Any]] = field(default_factory=list)  # each with its record
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # kind of lookup, id, whether it is known
-    looked_up_chars: int = 0  # text that the rows have from lookups
 
 
 class LookupUse(_Frozen):

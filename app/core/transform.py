@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def no_rows() -> Rows:
+    """Rows of no launch."""
+    return {name: [] for name in SNAPSHOT}
+
+
 def transform(rows: Rows) -> dict[str, pa.Table]:
     """The rows of a batch of launches as one Arrow table for each canonical table, hashed, in no order."""
     tables = {}

@@ -1,19 +1,20 @@
-"""From raw records to rows and rejects: a record that does not fit is set aside with its reason, and the rest goes on."""
+"""From records to tables and rejects: a record that does not fit is set aside with its reason, and the rest goes on."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from .columns import MAX_PENDING_ROWS, Counts, TooMuch
 from .fields import InvalidField, Shown, readable_id
-from .model import Checked, Rejected
-from .schema import SNAPSHOT
-from .source import Parser
+from .model import Checked, Rejected, UnreadableRecord
+from .schema import LAUNCHES
+from .source import ColumnParser, Parser, RowParser
+from .transform import no_rows, transform
 
-MAX_PENDING_CHARS = 4 << 20
-"""How much text of lookups the rows of one `Checked` may repeat before the next is begun."""
-_MAX_PENDING_ROWS = 20_000
 _SHOWN_CHARS = 80
 
 Words = str | Callable[[dict[str, Any]], str]
@@ -44,29 +45,113 @@ _REASONS: dict[str, Words] = {
 
 def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Iterator[Checked]:
     """The verdicts on a batch of launch records, each given with its place in the answer; several where there are many rows."""
-    checked, pending = _nothing_checked(), 0
+    return _by_column(batch, parser) if isinstance(parser, ColumnParser) else _by_row(batch, parser)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A record that its parser could read."""
+
+    index: int
+    record: Any
+    launch: Any
+    unknown_fields: Counter[str]
+
+
+def _by_column(batch: Iterable[tuple[int, Any]], parser: ColumnParser) -> Iterator[Checked]:
+    found, rejected = [], []
+    for index, record in batch:
+        try:
+            found.append(_Read(index, record, *parser.read(record)))
+        except (ValidationError, InvalidField) as error:
+            rejected.append(_rejected(index, record, error))
+    pending: list[Sequence[_Read]] = [found]
+    while pending:
+        some = pending.pop()
+        try:
+            checked = _transformed(some, parser)
+        except TooMuch:
+            half = len(some) // 2
+            pending += [some[half:], some[:half]]
+            continue
+        except InvalidField:
+            faults = _faults(some, parser)
+            rejected += [_rejected(one.index, one.record, faults[one.index]) for one in some if one.index in faults]
+            pending.append([one for one in some if one.index not in faults])
+            continue
+        checked.rejected, rejected = sorted(rejected, key=lambda pair: pair[0].index), []
+        yield checked
+        del checked  # before the next is made
+
+
+def _transformed(some: Sequence[_Read], parser: ColumnParser) -> Checked:
+    counts = Counts(len(some))
+    tables = parser.tables([one.launch for one in some], counts)
+    unknown: Counter[str] = Counter()
+    for one in some:
+        if one.unknown_fields:
+            unknown.update(one.unknown_fields)
+    return Checked(
+        tables,
+        ids=tables[LAUNCHES.name]["launch_id"].to_pylist(),
+        indexes=[one.index for one in some],
+        unknown_fields=unknown,
+        notes=counts.notes,
+        references=counts.references,
+    )
+
+
+def _faults(found: Sequence[_Read], parser: ColumnParser) -> dict[int, InvalidField]:
+    """The faults that show in columns alone, by the place of their launch: halved until each stands by itself. They are few."""
+    try:
+        parser.tables([one.launch for one in found], Counts(len(found)))
+    except InvalidField as error:
+        if len(found) == 1:
+            return {found[0].index: error}
+    except TooMuch:
+        pass
+    else:
+        return {}
+    return _faults(found[: len(found) // 2], parser) | _faults(found[len(found) // 2 :], parser)
+
+
+def _by_row(batch: Iterable[tuple[int, Any]], parser: RowParser) -> Iterator[Checked]:
+    checked, rows = Checked(), no_rows()
     for index, raw in batch:
         try:
-            rows = parser.parse(raw, checked)
+            found = parser.parse(raw, checked)
         except (ValidationError, InvalidField) as error:
-            checked.rejected.append((rejection("launches", index, raw, error), raw))
+            checked.rejected.append(_rejected(index, raw, error))
             continue
-        launch = rows["launches"][0]
+        launch = found["launches"][0]
         checked.ids.append(launch["launch_id"])
         checked.indexes.append(index)
-        for table, found in rows.items():
-            for row in found:
+        for table, some in found.items():
+            for row in some:
                 row["launch_year"] = launch["date_utc"].year
-            checked.rows[table] += found
-            pending += len(found)
-        if pending > _MAX_PENDING_ROWS or checked.looked_up_chars > MAX_PENDING_CHARS:
-            yield checked
-            checked, pending = _nothing_checked(), 0
-    yield checked
+            rows[table] += some
+        if sum(map(len, rows.values())) > MAX_PENDING_ROWS:
+            yield replace(checked, tables=transform(rows))
+            checked, rows = Checked(), no_rows()
+    yield replace(checked, tables=transform(rows))
 
 
-def _nothing_checked() -> Checked:
-    return Checked(rows={table: [] for table in SNAPSHOT})
+def _rejected(index: int, record: Any, error: ValidationError | InvalidField) -> tuple[Rejected, Any]:
+    raw = parsed(record) if isinstance(record, bytes) else record
+    return rejection("launches", index, raw, error), raw
+
+
+def parsed(record: bytes) -> Any:
+    """A record's JSON as Python has it; `UnreadableRecord` where that is beyond its limits. Raises JSONDecodeError."""
+    text = record.decode()
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except RecursionError:
+        return UnreadableRecord(text, "nested too deeply")
+    except ValueError:
+        return UnreadableRecord(text, "a number of too many digits")
 
 
 def rejection(endpoint: str, index: int, raw: Any, error: ValidationError | InvalidField) -> Rejected:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.checksum.digest import EMPTY, Checksum, add_rows_as_stored
+from ..core.diff import Unmatched, unmatched
 from ..core.model import PartitionKey, Run, StoredObject, WrittenFile
 from ..core.schema import TABLES, Table
 from ..core.transform import conform
@@ -94,6 +95,16 @@ class Partitions:
         with self._opened(file.key, file.version_id, file) as opened:
             return _conformed(TABLES[file.table], _rows(opened))
 
+    def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
+        """The same, but for rows with known hashes: part by part, so that the others take no memory. Raises as `rows` does."""
+        table = TABLES[file.table]
+        with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
+            parts = [unmatched(_conformed(table, pa.table(batch)), known) for batch in _batches(opened)]
+            rows = pa.concat_tables([table.arrow.empty_table(), *(part.rows for part in parts)])
+            hashes = pa.concat_arrays([pa.array([], pa.string()), *(part.hashes for part in parts)])
+            _check_rows(opened, len(hashes))
+            return Unmatched(rows, hashes)
+
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
         """One partition as it was listed, by the schema of today. Raises as `rows` does."""
         with self._opened(stored.key, stored.version_id) as opened:
@@ -103,6 +114,11 @@ class Partitions:
         """What one partition's object holds, by its values. Raises as `rows` does."""
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
             return _checksum(TABLES[file.table], opened)
+
+    def holds(self, file: WrittenFile, rows: Iterable[pa.Table]) -> bool:
+        """Whether one partition's object, read back, holds just these rows, value by value. Raises as `rows` does."""
+        with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
+            return _holds(opened, rows)
 
     def checksum_of_copy(self, file: WrittenFile, key: str) -> Checksum:
         """What a copy of one partition's object holds, by its values; it may have another ETag. Raises as `rows` does."""
@@ -137,6 +153,30 @@ def _checksum(table: Table, file: pq.ParquetFile) -> Checksum:
     for batch in _batches(file):
         checksum = add_rows_as_stored(checksum, table, pa.table(batch))
     return checksum
+
+
+def _holds(file: pq.ParquetFile, rows: Iterable[pa.Table]) -> bool:
+    """Whether a file holds just these rows, in whatever parts either comes."""
+    batches, rest = _batches(file), file.schema_arrow.empty_table()
+    for part in rows:
+        while len(rest) < len(part) and (batch := next(batches, None)) is not None:
+            rest = pa.concat_tables([rest, pa.table(batch)])
+        if not _are_same(rest.slice(0, len(part)), part):
+            return False
+        rest = rest.slice(len(part))
+    return not len(rest) and next(batches, None) is None
+
+
+def _are_same(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables hold the same values of the same types in the same order; reals to the bit, for 0.0 equals -0.0."""
+    names = other.column_names
+    return one.column_names == names and all(_bits(one[name]).equals(_bits(other[name])) for name in names)
+
+
+def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type != pa.float64():
+        return column
+    return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 
 def _check_claims(metadata: pq.FileMetaData, named: WrittenFile | None) -> None:
@@ -181,9 +221,13 @@ def _rows_a_batch(metadata: pq.FileMetaData) -> int:
 
 def _rows(file: pq.ParquetFile) -> pa.Table:
     rows = pa.Table.from_batches(_batches(file), file.schema_arrow)
-    if len(rows) != file.metadata.num_rows:
-        raise ValueError(f"it claims {file.metadata.num_rows:,} rows and has {len(rows):,}")
+    _check_rows(file, len(rows))
     return rows
+
+
+def _check_rows(file: pq.ParquetFile, rows: int) -> None:
+    if rows != file.metadata.num_rows:
+        raise ValueError(f"it claims {file.metadata.num_rows:,} rows and has {rows:,}")
 
 
 def _conformed(table: Table, rows: pa.Table) -> pa.Table:

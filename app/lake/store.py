@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
+from ..core.diff import Unmatched
 from ..core.model import (
     ArchivedResponse,
     Body,
@@ -101,6 +102,10 @@ class S3Lake:
         """One partition at the version that a manifest names, by the schema of today."""
         return self._partitions.rows(file)
 
+    def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
+        """One partition at the version that a manifest names, but for rows with known hashes: the others are not kept."""
+        return self._partitions.unmatched(file, known)
+
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
         """One partition as it was listed, by the schema of today."""
         return self._partitions.current_rows(stored, table)
@@ -108,6 +113,10 @@ class S3Lake:
     def checksum(self, file: WrittenFile) -> Checksum:
         """What one partition's object holds, by its values."""
         return self._partitions.checksum(file)
+
+    def holds(self, file: WrittenFile, rows: Iterable[pa.Table]) -> bool:
+        """Whether one partition's object, read back, holds just these rows, value by value."""
+        return self._partitions.holds(file, rows)
 
     def check_version(self, file: WrittenFile) -> None:
         """Ask whether the version that a manifest names is still there."""

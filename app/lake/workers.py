@@ -9,9 +9,9 @@ from .bucket import CONNECTIONS
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[ThreadPoolExecutor]:
+def workers(threads: int = CONNECTIONS) -> Iterator[ThreadPoolExecutor]:
     """Threads for S3; when the run fails nobody waits for what they had still to do."""
-    pool = ThreadPoolExecutor(CONNECTIONS)
+    pool = ThreadPoolExecutor(threads)
     try:
         with waiting_for(LakeError):  # but for what MySQL is asked meanwhile
             yield pool

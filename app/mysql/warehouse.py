@@ -1,12 +1,10 @@
 """The MySQL database: the run lock, the tables, the strict load, and the one merge transaction.
 
-All of it goes through one connection, which holds the lock from before the extract until the end: when it is lost, so is the
-lock, and the run stops.
+All that is written goes through one connection, which holds the lock from before the extract until the end: when it is lost,
+so is the lock, and the run stops. A second one only computes checksums meanwhile.
 """
 
-import contextlib
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,10 +18,11 @@ from ..core.identifiers import quoted
 from ..core.model import PartitionKey, Run
 from ..core.runs import LastRun, Merged, Prepared, RunSummary
 from ..core.schema import TABLES
-from ..errors import LockHeld, WarehouseError
+from ..errors import LockHeld, WarehouseError, waiting_for
 from ..settings import Settings
 from . import ddl, requirements, sql, views
 from .load import load, merge_staged
+from .proof import SecondConnection
 from .query import naive, query_if_there, text_of
 from .rows import checksums, found_tables, rows_of, rows_of_years
 from .runs import RunsTable
@@ -49,6 +48,7 @@ class MysqlWarehouse:
         self._warn = warn
         self._lock_name = lock_name(settings.mysql_database)
         self._session = Session(settings, timeout_s=settings.run_timeout_s)
+        self.second = SecondConnection(settings)
         self.runs_table = RunsTable(lambda: self._session)
 
     def __enter__(self) -> Self:
@@ -60,6 +60,7 @@ class MysqlWarehouse:
     def close(self) -> None:
         """Leave; the lock is free at once."""
         self._session.close()
+        self.second.close()
 
     def lock(self, wait_s: int = 0) -> None:
         """Take the run lock. Raises LockHeld when another run has it, and keeps it for that long."""
@@ -162,18 +163,8 @@ class MysqlWarehouse:
         return checksums(self._query_if_there, years)
 
     def all_checksums(self) -> "Future[dict[PartitionKey, Checksum]]":
-        """Rows and digest of every partition, computed over a connection of its own while the run goes on."""
-        found: Future[dict[PartitionKey, Checksum]] = Future()
-
-        def compute() -> None:
-            try:
-                with contextlib.closing(Session(self._settings, timeout_s=self._settings.run_timeout_s)) as session:
-                    found.set_result(checksums(session.query, dict.fromkeys(TABLES)))
-            except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
-                found.set_exception(error)
-
-        threading.Thread(target=compute, daemon=True).start()
-        return found
+        """Rows and digest of every partition, computed over the second connection while the run goes on."""
+        return self.second.committed()
 
     @checked
     def launch_ids(self) -> set[str]:
@@ -196,11 +187,18 @@ class MysqlWarehouse:
     # --- merging --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def merge(self, run: Run, staged: Mapping[str, Iterable[pa.Table]], scope: Mapping[str, set[int]]) -> Iterator["OpenMerge"]:
+    def merge(
+        self,
+        run: Run,
+        staged: Mapping[str, Iterable[pa.Table]],
+        scope: Mapping[str, set[int]],
+        touched: Iterable[PartitionKey],
+    ) -> Iterator["OpenMerge"]:
         """Stage and merge, uncommitted: yield to prove it, roll back unless `commit` was called.
 
         `staged` are the rows of the partitions to load; `scope` names for each table the years whose rows are gone when they were
-        not staged. An empty table has nothing to merge with: it is loaded as it is, in the transaction. Raises WarehouseError.
+        not staged; `touched` are the partitions to prove. An empty table has nothing to merge with: it is loaded as it is, in the
+        transaction. Raises WarehouseError.
         """
         self.check_lock()
         empty = [name for name in staged if not self._session.query(f"SELECT 1 FROM {quoted(name)} LIMIT 1")]
@@ -211,8 +209,10 @@ class MysqlWarehouse:
                 self._session.execute(sql.create_stage(table))
                 load(self._session, table, parts, sql.load_stage(table))
         self._session.execute("START TRANSACTION")
-        merge = OpenMerge(self, run)
+        merge = OpenMerge(self, run, touched)
         try:
+            # First of all: by this the second connection knows that it sees this transaction.
+            self._session.execute("UPDATE `pipeline_runs` SET `state` = 'merged' WHERE `run_id` = %s", [run.id])
             for name, parts in staged.items():
                 table = TABLES[name]
                 lineage = [run.id, naive(run.as_of)][: len(sql.lineage(table))]
@@ -220,7 +220,7 @@ class MysqlWarehouse:
                     merge.merged[name] = Merged(load(self._session, table, parts, sql.load_empty(table), lineage), 0, 0)
                 else:
                     merge.merged[name] = merge_staged(self._session, table, lineage, scope[name])
-            self._session.execute("UPDATE `pipeline_runs` SET `state` = 'merged' WHERE `run_id` = %s", [run.id])
+                merge.prove(name)
             yield merge
         finally:
             if not merge.committed:
@@ -256,11 +256,23 @@ class MysqlWarehouse:
 class OpenMerge:
     """An open merge transaction: merged, not committed; left without `commit` it is rolled back."""
 
-    def __init__(self, warehouse: MysqlWarehouse, run: Run) -> None:
+    def __init__(self, warehouse: MysqlWarehouse, run: Run, touched: Iterable[PartitionKey]) -> None:
         self._warehouse = warehouse
         self._run = run
+        self._touched = set(touched)
+        self._proofs: list[Future[dict[PartitionKey, Checksum]]] = []
         self.merged: dict[str, Merged] = {}
         self.committed = False
+
+    def prove(self, table: str) -> None:
+        """Let the server begin to compute what a table that was merged holds, while the next is."""
+        if years := {year for name, year in self._touched if name == table}:
+            self._proofs.append(self._warehouse.second.merged(self._run, table, years))
+
+    def beside(self) -> dict[PartitionKey, Checksum]:
+        """What the second connection found, once all of it is there."""
+        with waiting_for(WarehouseError):
+            return {key: checksum for proof in self._proofs for key, checksum in proof.result().items()}
 
     def checksums(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, Checksum]:
         """Rows and digest of partitions as the transaction sees them."""

@@ -1,25 +1,20 @@
 """Answers that earlier runs received, one after the other out of the raw archive, as rows of the canonical tables."""
 
 import contextlib
-import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.model import ArchivedResponse, Manifest, RawObject, Response, Run
-from ..core.schema import LAUNCHES
+from ..core.model import ArchivedResponse, Manifest, RawObject, Response
+from ..core.schema import LAUNCHES, TABLES
 from ..core.source import Parser, SetAside, Source
 from ..core.spans import Answer
 from ..lake.store import S3Lake
-from ..mysql.warehouse import MysqlWarehouse
-from ..telemetry.interrupts import Interrupts
-from ..telemetry.stages import Telemetry
-from .adapters import Adapters
-from .candidate import Candidate, received
+from .candidate import Validated, last_of_each
 
 _LAUNCHES = LAUNCHES.name
 
@@ -38,8 +33,7 @@ class ArchivedAnswers:
         for place, manifest in manifests:
             objects = manifest.endpoints[_LAUNCHES].objects
             before = self._last
-            same = before is not None and self._lookups == _lookups(manifest) and objects[: len(before[0])] == before[0]
-            if before is not None and same:
+            if before and self._lookups == _lookups(manifest) and objects[: len(before[0])] == before[0]:
                 answer = before[1]
                 if more := objects[len(before[0]) :]:
                     answer = answer.changed_by(self._read(place, manifest, more))
@@ -50,37 +44,33 @@ class ArchivedAnswers:
             yield answer
 
     def _read(self, place: int, manifest: Manifest, objects: list[RawObject]) -> Answer:
-        with self.candidate(manifest, objects) as candidate:
-            rejected = {reject.id for reject in candidate.rejected_launches}
-            return Answer(place, candidate.spill.table(_LAUNCHES), rejected - candidate.accepted_ids)
+        with self.validated(manifest, objects) as found:
+            rejected = {reject.id for reject in found.rejected if reject.endpoint == _LAUNCHES}
+            return Answer(place, _table(found, _LAUNCHES), rejected - found.accepted)
 
     @contextlib.contextmanager
-    def candidate(self, manifest: Manifest, objects: list[RawObject] | None = None) -> Iterator[Candidate]:
+    def validated(self, manifest: Manifest, objects: list[RawObject] | None = None) -> Iterator[Validated]:
         """The rows of one answer in all tables, or of some of its launches' bodies. Raises PipelineError."""
         with tempfile.TemporaryDirectory(dir=self._spool) as name:
             folder = Path(name)
-            self._learn(manifest, folder)
+            parser = self._learned(manifest, folder)
             archived = manifest.endpoints[_LAUNCHES]
             some = archived if objects is None else archived.model_copy(update={"objects": objects})
             responses = {_LAUNCHES: self._restored(_LAUNCHES, some, folder)}
-            run = Run(manifest.run_id, manifest.as_of, manifest.source, manifest.as_of)
-            nowhere = cast("MysqlWarehouse", None)  # what was received is the same whatever the stores hold
-            candidate = received(run, Adapters(self._as_source(), self._lake, nowhere, silent()), responses, folder)
-            candidate.spill.close()
-            yield candidate
+            found, _ = last_of_each(cast("Source", _Learned(self._source, parser)), responses, manifest.as_of, folder)
+            found.spill.close()
+            yield found
 
-    def _learn(self, manifest: Manifest, folder: Path) -> None:
+    def _learned(self, manifest: Manifest, folder: Path) -> Parser:
+        """A parser that knows the lookups of an answer."""
         if self._parser is None or self._lookups != _lookups(manifest):
             others = {name: archived for name, archived in manifest.endpoints.items() if name != _LAUNCHES}
             responses = {name: self._restored(name, archived, folder) for name, archived in others.items()}
             self._parser, self._lookups = self._source.parser(responses, lambda *_: None), _lookups(manifest)
+        return self._parser
 
     def _restored(self, name: str, archived: ArchivedResponse, folder: Path) -> Response:
         return self._lake.restore(Response(name, archived.etag, (), archived, watermark=archived.watermark), folder)
-
-    def _as_source(self) -> Source:
-        assert self._parser
-        return cast("Source", _Learned(self._source, self._parser))
 
 
 class _Learned:
@@ -99,15 +89,14 @@ def _lookups(manifest: Manifest) -> dict[str, list[str]]:
     return {n: [raw.sha256 for raw in archived.objects] for n, archived in manifest.endpoints.items() if n != _LAUNCHES}
 
 
-def rows_of(candidate: Candidate, ids: Iterable[str]) -> dict[str, pa.Table]:
+def rows_of(found: Validated, ids: Iterable[str]) -> dict[str, pa.Table]:
     """The rows of some launches in all tables that have any."""
-    wanted: Any = pa.array(sorted(ids), pa.string())
-    tables = {name: candidate.spill.table(name) for name in {name for name, _ in candidate.spill.checksums}}
+    wanted = pa.array(sorted(ids), pa.string())
+    tables = {name: _table(found, name) for name in {name for name, _ in found.spill.checksums}}
     return {name: rows.filter(pc.is_in(rows["launch_id"], wanted)) for name, rows in tables.items()}
 
 
-def silent() -> Telemetry:
-    """What a run of the past warned of it has logged itself."""
-    logger = logging.getLogger(f"{__name__}.silent")
-    logger.disabled = True
-    return Telemetry("", logger, Interrupts(0))
+def _table(found: Validated, name: str) -> pa.Table:
+    """All rows of a table, copied, so that nothing of the spill is held."""
+    parts = found.spill.by_key(key for key in found.spill.checksums if key[0] == name)
+    return pa.concat_tables([TABLES[name].arrow.empty_table(), *parts]).combine_chunks()

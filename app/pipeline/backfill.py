@@ -102,8 +102,8 @@ class Reader:
         manifest = self._archive.manifest(run_id)
         if manifest is None:
             raise UnreadableObject(f"the manifest of run {run_id} is gone")
-        with self._answers.candidate(manifest) as candidate:
-            for name, rows in rows_of(candidate, ids).items():
+        with self._answers.validated(manifest) as found:
+            for name, rows in rows_of(found, ids).items():
                 spill.add(name, rows)
 
     def _manifests(self, chunk: Chunk) -> Iterator[tuple[int, Manifest]]:

@@ -1,8 +1,8 @@
 """From the answers of a source to the snapshot that both stores are to hold: what came, and what is carried over."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from ..core.model import Checked, LookupUse, PartitionKey, Rejected, Response, Run
 from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES
-from ..core.source import Parser, Source
-from ..core.transform import transform
+from ..core.source import Source
 from ..core.validate import in_words, validate
 from ..errors import GateRefused, some
 from .adapters import Adapters
@@ -22,7 +21,6 @@ from .history import carry_history, changes_of, launch_changes
 from .published import Published
 from .quarantine import RejectsFile, check_count, write_lines
 from .retention import retain
-from .second_process import in_parallel, is_worth_it
 from .spill import Spill
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
 MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a lookup record become rows of a hundred kilobytes
 _MAX_ODD = 1000  # different unknown fields, or notes
 _NAMED = 5  # rejects that are warned of one by one
-_WORTH_A_PROCESS = (10, 8 << 20)  # bodies and bytes; what launch APIs really hold has fewer bodies
 
 
 @dataclass
@@ -57,15 +54,14 @@ class Candidate:
 
 
 @dataclass
-class _Part:
-    """The result of some of its bodies."""
+class Validated:
+    """All that a source's answers come to."""
 
     spill: Spill
-    aside: RejectsFile
-    records: int = 0
+    asides: list[RejectsFile]  # the records of `rejected`, in the same order
     places: list[tuple[int, str]] = field(default_factory=list)  # of all records with a readable id, and that id
     accepted: set[str] = field(default_factory=set)
-    rejected: list[Rejected] = field(default_factory=list)  # as in `aside`, with their places in the whole answer
+    rejected: list[Rejected] = field(default_factory=list)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     references: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
@@ -74,19 +70,19 @@ class _Part:
 
     def take(self, checked: Checked, as_of: datetime) -> None:
         """Add some launches. Raises GateRefused when there is more than any sound answer has."""
-        self.places += _ids_in_order(checked)
+        self.places += zip(checked.indexes, checked.ids, strict=True)
+        self.places += ((reject.index, reject.id) for reject, _ in checked.rejected if reject.id)
         self.accepted.update(checked.ids)
         for reject, raw in checked.rejected:
-            self.aside.add(reject, raw)
+            self.asides[0].add(reject, raw)
             self.rejected.append(reject)
         _count_some(self.unknown_fields, checked.unknown_fields)
         _count_some(self.notes, checked.notes)
         self.references.update(checked.references)
-        tables = transform(checked.rows)
-        for name, rows in tables.items():
+        for name, rows in checked.tables.items():
             self.spill.add(name, rows)
             self.row_bytes += rows.nbytes
-        self.newest_launch_utc = _later(self.newest_launch_utc, _newest(tables["launches"], as_of))
+        self.newest_launch_utc = _later(self.newest_launch_utc, _newest(checked.tables["launches"], as_of))
         self.check_limits()
 
     def check_limits(self) -> None:
@@ -102,38 +98,44 @@ class _Part:
                 raise GateRefused(f"refused: the launches have over {limit} {what}", hint="both stores stay as they were")
         check_count(len(self.rejected))
 
-    def close(self) -> None:
-        """No more launches: the files can be read, or handed to another process."""
-        self.spill.close()
-        self.aside.close()
+    @property
+    def superseded(self) -> dict[int, str]:
+        """The places that hold an earlier record of an id, with it."""
+        seen: dict[str, int] = {}
+        earlier: dict[int, str] = {}
+        for place, launch_id in sorted(self.places):
+            if launch_id in seen:
+                earlier[seen[launch_id]] = launch_id
+            seen[launch_id] = place
+        return earlier
 
-    def add(self, other: "_Part") -> None:
-        """Add the results of the bodies after these; its places count from where these end."""
-        self.spill.absorb(other.spill)
-        self.places += [(self.records + place, launch_id) for place, launch_id in other.places]
-        self.accepted |= other.accepted
-        self.rejected += [replace(reject, index=self.records + reject.index) for reject in other.rejected]
-        _count_some(self.unknown_fields, other.unknown_fields)
-        _count_some(self.notes, other.notes)
-        self.references.update(other.references)
-        self.newest_launch_utc = _later(self.newest_launch_utc, other.newest_launch_utc)
-        self.records += other.records
-        self.row_bytes += other.row_bytes
-        self.check_limits()
+    def candidate(self, quarantine: Path) -> Candidate:
+        """The candidate, its rejects written into a file."""
+        if self.rejected:
+            write_lines(self.rejected, self.asides, quarantine)
+        return Candidate(
+            self.spill,
+            accepted=len(self.accepted),
+            accepted_ids=self.accepted if self.rejected else set(),
+            rejected=self.rejected,
+            lookups=_lookup_use(self.references),
+            newest_launch_utc=self.newest_launch_utc,
+            quarantine=quarantine if self.rejected else None,
+        )
 
 
 def received(run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path) -> Candidate:
     """Validate and transform every launch; nothing is asked of either store. Raises PipelineError."""
     telemetry = adapters.telemetry
     with telemetry.stage("validate") as counts:
-        superseded: set[int] = set()
-        candidate, again = _read_launches(run, adapters, responses, superseded, spool / "rows-1")
-        if again:  # an id came twice: the last record with it counts, the earlier ones are passed over in a second reading
-            launches = responses["launches"]
-            if not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
-                telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
-            superseded = set(again)
-            candidate, _ = _read_launches(run, adapters, responses, superseded, spool / "rows-2")
+        found, again = last_of_each(adapters.source, responses, run.as_of, spool, progress=telemetry.progress)
+        launches = responses["launches"]
+        if again and not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
+            telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
+        telemetry.warn_if(sorted(found.unknown_fields), "fields that the contract does not know")
+        for note, times in sorted(found.notes.items()):
+            telemetry.warn(f"{note} ({times} launches)")
+        candidate = found.candidate(spool / "quarantine.gz")
         counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches))
     for reject in candidate.rejected[:_NAMED]:
         telemetry.warn(in_words(reject))
@@ -193,79 +195,45 @@ def carry_over(
     )
 
 
-def _read_launches(
-    run: Run, adapters: Adapters, responses: Mapping[str, Response], skip: set[int], folder: Path
-) -> tuple[Candidate, dict[int, str]]:
-    """All launches but those at the places to skip, and the places that hold an earlier record of an id, with it."""
-    lookups_aside = RejectsFile(folder.with_name(f"{folder.name}-lookups.gz"))
-    parser, launches = adapters.source.parser(responses, lookups_aside.add), responses["launches"]
-    lookups_aside.close()
-    asides = [lookups_aside]
-    half = len(launches.bodies) // 2
-    size = (len(launches.bodies), sum(body.size for body in launches.bodies))
-    # What comes on top of earlier bodies holds ids twice, and is read once more.
-    is_large = launches.base is None and all(has >= least for has, least in zip(size, _WORTH_A_PROCESS, strict=True))
-    if is_large and not skip and is_worth_it():
-        first, second = (replace(launches, bodies=bodies) for bodies in (launches.bodies[:half], launches.bodies[half:]))
-
-        def read_second() -> _Part:
-            part = _read(run, adapters.source, second, parser, skip, folder.with_name(f"{folder.name}-second"))
-            part.close()
-            return part
-
-        with in_parallel(read_second) as other:
-            part = _read(run, adapters.source, first, parser, skip, folder, adapters.telemetry.progress)
-            found = other()
-            part.add(found)
-            asides = [found.aside, lookups_aside]
-    else:
-        part = _read(run, adapters.source, launches, parser, skip, folder, adapters.telemetry.progress)
-    seen: dict[str, int] = {}
-    earlier: dict[int, str] = {}
-    for place, launch_id in part.places:
-        if launch_id in seen:
-            earlier[seen[launch_id]] = launch_id
-        seen[launch_id] = place
-    if not earlier:
-        adapters.telemetry.warn_if(sorted(part.unknown_fields), "fields that the contract does not know")
-        for note, times in sorted(part.notes.items()):
-            adapters.telemetry.warn(f"{note} ({times} launches)")
-    candidate = Candidate(
-        part.spill,
-        accepted=len(part.accepted),
-        accepted_ids=part.accepted if part.rejected else set(),
-        rejected=part.rejected + lookups_aside.rejects,
-        lookups=_lookup_use(part.references),
-        newest_launch_utc=part.newest_launch_utc,
-    )
-    part.aside.close()
-    if candidate.rejected and not earlier:
-        candidate.quarantine = folder.with_name(f"{folder.name}-quarantine.gz")
-        write_lines(candidate.rejected, [part.aside, *asides], candidate.quarantine)
-    return candidate, earlier
-
-
-def _read(
-    run: Run,
+def last_of_each(
     source: Source,
-    launches: Response,
-    parser: Parser,
-    skip: set[int],
-    folder: Path,
+    responses: Mapping[str, Response],
+    as_of: datetime,
+    spool: Path,
+    *,
     progress: Callable[[str], None] = lambda _: None,
-) -> _Part:
-    part = _Part(Spill(folder), RejectsFile(folder.with_name(f"{folder.name}-aside.gz")))
-    for batch in source.launches(launches):
-        part.records += len(batch)
-        for checked in validate(((i, raw) for i, raw in batch if i not in skip), parser):
-            part.take(checked, run.as_of)
-        progress(f"{part.records} launches")
-    return part
+) -> tuple[Validated, dict[int, str]]:
+    """All launches of a source's answers, of each id the last record; and the earlier ones. Raises PipelineError."""
+    found = validated(source, responses, as_of, spool / "rows-1", progress=progress)
+    again = found.superseded
+    if again:  # the earlier ones are passed over in a second reading
+        found = validated(source, responses, as_of, spool / "rows-2", skip=set(again), progress=progress)
+    return found, again
 
 
-def _ids_in_order(checked: Checked) -> list[tuple[int, str]]:
-    rejected = ((reject.index, reject.id) for reject, _ in checked.rejected if reject.id)
-    return sorted([*zip(checked.indexes, checked.ids, strict=True), *rejected])
+def validated(
+    source: Source,
+    responses: Mapping[str, Response],
+    as_of: datetime,
+    folder: Path,
+    *,
+    skip: Container[int] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Validated:
+    """All launches of a source's answers but those at the places to skip, spilled into a new folder. Raises PipelineError."""
+    aside, lookups_aside = (RejectsFile(folder.with_name(f"{folder.name}-{name}.gz")) for name in ("aside", "lookups"))
+    parser = source.parser(responses, lookups_aside.add)
+    found = Validated(Spill(folder), [aside, lookups_aside])
+    records = 0
+    for batch in source.launches(responses["launches"]):
+        records += len(batch)
+        for checked in validate(((i, record) for i, record in batch if i not in skip), parser):
+            found.take(checked, as_of)
+        progress(f"{records} launches")
+    found.rejected += lookups_aside.rejects
+    for rejects in found.asides:
+        rejects.close()
+    return found
 
 
 def _count_some(counts: Counter[str], more: Counter[str]) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.checksum.digest import EMPTY, Checksum, with_hashes
-from ..core.diff import Difference, changed_columns, difference
+from ..core.diff import Difference, Unmatched, changed_columns, difference, unmatched
 from ..core.model import PartitionKey, Run
 from ..core.reconcile import CurrentState, checksum_named, is_mysql_ahead, object_fault
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SCHEMA_VERSION, Table
@@ -79,28 +79,24 @@ def changes_of(adapters: Adapters, current: CurrentState, published: Published, 
     is_ahead = is_mysql_ahead(current)
     held = current.in_mysql if is_ahead else {key: Checksum(f.rows, f.digest) for key, f in current.files.items()}
     old = {year: checksum for (name, year), checksum in held.items() if name == table.name}
-    parts = [(table.arrow.empty_table(), table.arrow.empty_table())]
+    empty = table.arrow.empty_table()
+    before, after = [empty], [empty]
     for year in sorted(old.keys() | new.keys()):
         if old.get(year) == new.get(year):
             continue
-        before: pa.Table | None = table.arrow.empty_table()
+        # Rows that stayed the same are dropped part by part; what is left is little, and may have moved between years.
+        key = (table.name, year)
+        known = spill.row_hashes(key)
+        gone: Unmatched | None = unmatched(empty, known)
         if is_ahead:
-            before = adapters.warehouse.rows_of_years(table.name, [year])
+            gone = unmatched(adapters.warehouse.rows_of_years(table.name, [year]), known)
         elif year in old:
-            before = published.rows(current.files[table.name, year])
-        if before is None:
+            gone = published.unmatched(current.files[key], known)
+        if gone is None:
             continue
-        # Rows that stayed the same are dropped year by year; what is left is little, and may have moved between years.
-        seen = [pa.array([], pa.string())]
-        for after in spill.partition((table.name, year)) if year in new else ():
-            parts.append((table.arrow.empty_table(), _without(after, before["row_hash"].combine_chunks())))
-            seen.append(after["row_hash"].combine_chunks())
-        parts.append((_without(before, pa.concat_arrays(seen)), table.arrow.empty_table()))
-    return difference(table, pa.concat_tables([o for o, _ in parts]), pa.concat_tables([n for _, n in parts]))
-
-
-def _without(rows: pa.Table, hashes: pa.Array) -> pa.Table:
-    return rows.filter(pc.invert(pc.is_in(rows["row_hash"], hashes)))
+        before.append(gone.rows)
+        after += [unmatched(part, gone.hashes).rows for part in (spill.partition(key) if year in new else ())]
+    return difference(table, pa.concat_tables(before), pa.concat_tables(after))
 
 
 def launch_changes(run: Run, found: Difference) -> pa.Table:

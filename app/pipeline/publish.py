@@ -1,10 +1,8 @@
 """The one place that changes both stores: merge and put in parallel, prove both, commit."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-
-import pyarrow as pa
 
 from ..core.checksum.digest import Checksum
 from ..core.model import Manifest, PartitionKey, Run, WrittenFile
@@ -18,26 +16,32 @@ from .adapters import Adapters
 from .candidate import Candidate
 
 _SETTLE_S = 5.0  # for puts that are on their way when a run fails
-
-ReadBack = tuple[WrittenFile, Checksum]
-"""A file that was put, and what it holds by its values."""
+_LARGE_ROWS = 2_000  # partitions with more are not kept in memory until they are read back, but read from the spill again
+_LARGE_AT_ONCE = 2
 
 
 class _Puts:
     """The partitions' objects, put and read back by several threads."""
 
     def __init__(
-        self, run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, pool: ThreadPoolExecutor
+        self,
+        run: Run,
+        adapters: Adapters,
+        candidate: Candidate,
+        current: CurrentState,
+        pool: ThreadPoolExecutor,
+        pool_of_large: ThreadPoolExecutor,
     ) -> None:
-        self._run, self._adapters, self._candidate, self._current, self._pool = run, adapters, candidate, current, pool
-        self._futures: dict[PartitionKey, Future[ReadBack]] = {}
+        self._run, self._adapters, self._candidate, self._current = run, adapters, candidate, current
+        self._pool, self._pool_of_large = pool, pool_of_large
+        self._futures: dict[PartitionKey, Future[Checksum]] = {}
         self.written: dict[PartitionKey, WrittenFile] = {}
 
     def start(self, key: PartitionKey) -> None:
-        self._futures[key] = self._pool.submit(self._put, key)
+        self._futures[key] = (self._pool_of_large if self._is_large(key) else self._pool).submit(self._put, key)
 
-    def results(self, telemetry: Telemetry) -> dict[PartitionKey, ReadBack]:
-        """All that were started, once they are there. Raises PipelineError."""
+    def results(self, telemetry: Telemetry) -> dict[PartitionKey, Checksum]:
+        """What the objects of all that were started hold, once they are there. Raises PipelineError."""
         found = {}
         for key, future in self._futures.items():
             found[key] = future.result()
@@ -51,15 +55,20 @@ class _Puts:
         wait(self._futures.values(), timeout=_SETTLE_S)
         return len(self.written)
 
-    def _put(self, key: PartitionKey) -> ReadBack:
-        lake, spill = self._adapters.lake, self._candidate.spill
-        file = lake.write(self._run, key, spill.partition(key), spill.checksums[key], self._current.objects.get(key))
-        self.written[key] = file
+    def _put(self, key: PartitionKey) -> Checksum:
+        lake, spill, checksum = self._adapters.lake, self._candidate.spill, self._candidate.spill.checksums[key]
+        rows = None if self._is_large(key) else list(spill.partition(key))
+        over = self._current.objects.get(key)
+        self.written[key] = file = lake.write(self._run, key, rows or spill.partition(key), checksum, over)
         try:
-            return file, lake.checksum(file)
+            is_equal = lake.holds(file, rows or spill.partition(key))
         except UnreadableObject as error:
             message = f"S3 {key[0]} {key[1]} does not hold what was sent: {error}"
             raise StoresDisagree(message, hint="the merge was rolled back") from error
+        return checksum if is_equal else Checksum(checksum.rows, "other values")
+
+    def _is_large(self, key: PartitionKey) -> bool:
+        return self._candidate.spill.checksums[key].rows > _LARGE_ROWS
 
 
 def publish(
@@ -71,8 +80,8 @@ def publish(
     PipelineError.
     """
     kept = current.files
-    with workers() as pool:
-        puts = _Puts(run, adapters, candidate, current, pool)
+    with workers() as pool, workers(_LARGE_AT_ONCE) as pool_of_large:
+        puts = _Puts(run, adapters, candidate, current, pool, pool_of_large)
         try:
             _publish(run, adapters, candidate, plan, kept, puts, summary, pool)
         except BaseException as error:
@@ -111,11 +120,13 @@ def _publish(
     pool: ThreadPoolExecutor,
 ) -> None:
     telemetry, wanted = adapters.telemetry, candidate.spill.checksums
-    staged = {name: _rows_to_load(candidate, plan, name) for name in TABLES if name in plan.scope}
+    loaded = {name: [key for key in plan.load if key[0] == name] for name in plan.scope}
+    largest_first = sorted(loaded, key=lambda name: -sum(wanted[key].rows for key in loaded[name]) * len(TABLES[name].columns))
+    staged = {name: candidate.spill.by_key(loaded[name], plan.append) for name in largest_first}
     reading = {key: pool.submit(adapters.lake.checksum, kept[key]) for key in plan.load.difference(plan.put)}
     for key in plan.gaining:
         puts.start(key)
-    with telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope) as merge:
+    with telemetry.stage("merge") as counts, adapters.warehouse.merge(run, staged, plan.scope, plan.touched) as merge:
         summary.merged = dict(merge.merged)
         counts.update({name: vars(merged) for name, merged in merge.merged.items()})
         with telemetry.stage("put") as counted:
@@ -125,25 +136,19 @@ def _publish(
                 puts.start(key)
             stored = puts.results(telemetry)
             summary.files_written = len(stored)
-            counted.update(files=len(stored), bytes=sum(file.size for file, _ in stored.values()))
+            counted.update(files=len(stored), bytes=sum(puts.written[key].size for key in stored))
         with telemetry.stage("prove") as proven:
-            in_mysql = merge.checksums(plan.touched)
-            in_s3 = {key: checksum for key, (_, checksum) in stored.items()}
-            in_s3 |= {key: future.result() for key, future in reading.items()}
+            beside = {key: checksum for key, checksum in merge.beside().items() if checksum == wanted[key]}
+            in_mysql = beside | merge.checksums(plan.touched - beside.keys())  # the first connection has the last word
+            in_s3 = stored | {key: future.result() for key, future in reading.items()}
             rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
             if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
                 raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
             summary.stores_equal = True
-            proven["partitions"] = len(plan.touched)
+            proven.update(partitions=len(plan.touched), beside=len(beside))
         with telemetry.stage("commit"), telemetry.uninterrupted():
             merge.commit()
             summary.state = RunState.MERGED
-
-
-def _rows_to_load(candidate: Candidate, plan: Plan, name: str) -> Iterator[pa.Table]:
-    for key in sorted(plan.load):
-        if key[0] == name:
-            yield from candidate.spill.added(key) if key in plan.append else candidate.spill.partition(key)
 
 
 def _report_what_lasted(telemetry: Telemetry, puts: _Puts, summary: RunSummary) -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.checksum.digest import EMPTY, Checksum, have_hashes
+from ..core.diff import Unmatched, unmatched
 from ..core.model import Manifest, PartitionKey, WrittenFile
 from ..core.reconcile import CurrentState, checksum_named
 from ..core.schema import SCHEMA_VERSION, TABLES, Table
@@ -41,6 +42,13 @@ class Published:
         """The rows of one file, or None when they are lost. Raises PipelineError when a store does not answer."""
         found = self._in_lake(file)
         return self._in_mysql(file) if found is None else found
+
+    def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched | None:
+        """The rows of one file but those with known hashes, or None when they are lost. Raises as `rows` does."""
+        with contextlib.suppress(UnreadableObject):
+            return self._adapters.lake.unmatched(file, known)
+        rows = self.rows(file)
+        return None if rows is None else unmatched(rows, known)
 
     def _in_lake(self, file: WrittenFile) -> pa.Table | None:
         with contextlib.suppress(UnreadableObject):

@@ -57,7 +57,7 @@ def run(
     is_complete = not summary.ddl and lake.has_named_iceberg(found.manifest)
     trusted = is_complete and is_trusted(found.manifest, found.last_run, run, adapters.source.url)
     responses = extract(adapters, found.manifest if trusted else None, spool)
-    is_news = not (trusted and found.manifest and is_known(responses, found.manifest))
+    is_news = not (trusted and found.manifest and is_known(responses, found.manifest)) or tries_again(run, found.manifest)
     if is_news:  # the server goes on computing meanwhile
         archived, responses = archive(run, adapters, responses, spool)
         candidate = received(run, adapters, responses, spool)
@@ -184,6 +184,11 @@ def is_known(responses: Mapping[str, Response], manifest: Manifest) -> bool:
     return responses.keys() == before.keys() and all(
         e.archived is not None and e.archived.objects == before[name].objects for name, e in responses.items()
     )
+
+
+def tries_again(run: Run, manifest: Manifest | None) -> bool:
+    """Whether a replay has rejected launches to try again: the rules may have been mended since, in whatever way."""
+    return bool(run.replayed_run_id and manifest and manifest.rejected)
 
 
 def archive(

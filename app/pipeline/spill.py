@@ -1,8 +1,9 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, pairwise
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +14,20 @@ from ..core.model import PartitionKey
 from ..core.schema import LAUNCHES, TABLES
 from ..core.transform import newest
 
-_ROWS_A_PART = 5_000
+ROWS_A_PART = 5_000
+_SORTED_AT_ONCE = 16 << 20  # bytes; 10,000 launches take some 13 MiB
 _fetching = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some rows of one partition, in canonical order: which batch of which file, its first and last id, and its bytes."""
+
+    path: Path
+    place: int
+    first: str
+    last: str
+    size: int
 
 
 class Spill:
@@ -24,13 +37,12 @@ class Spill:
         folder.mkdir(parents=True)
         self.checksums: dict[PartitionKey, Checksum] = {}
         self._paths = {name: folder / f"{name}.arrow" for name in TABLES}
-        self._writers: dict[str, pa.RecordBatchFileWriter] = {}
-        self.batches: dict[PartitionKey, list[tuple[Path, int]]] = {}  # which batches of which files are a partition's
-        self._written = dict.fromkeys(TABLES, 0)
+        self._writers: dict[str, _Writer] = {}
+        self.batches: dict[PartitionKey, list[_Batch]] = {}
         self.carried: dict[PartitionKey, Checksum] = {}
         self._folder = folder
         self._carried_rows: dict[PartitionKey, Callable[[], pa.Table]] = {}
-        self._carried_batches: dict[PartitionKey, list[tuple[Path, int]]] = {}
+        self._carried_batches: dict[PartitionKey, list[_Batch]] = {}
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add some rows of one table."""
@@ -38,15 +50,13 @@ class Spill:
             return
         if table not in self._writers:
             assert not self._paths[table].exists()  # a table that was closed is complete
-            self._writers[table] = pa.ipc.new_file(str(self._paths[table]), TABLES[table].arrow)
+            self._writers[table] = _Writer(self._paths[table], table)
         order = [(name, "ascending") for name in ("launch_year", *TABLES[table].key)]
         for batch in rows.sort_by(order).combine_chunks().to_batches():
             for year, offset, length in _runs(batch.column("launch_year")):
                 key = (table, year)
                 of_year = batch.slice(offset, length)
-                self._writers[table].write_batch(of_year)
-                self.batches.setdefault(key, []).append((self._paths[table], self._written[table]))
-                self._written[table] += 1
+                self.batches.setdefault(key, []).extend(self._writers[table].add(of_year))
                 self.checksums[key] = add_hashes(self.checksums.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
     def carry(self, key: PartitionKey, checksum: Checksum, read: Callable[[], pa.Table]) -> None:
@@ -82,54 +92,63 @@ class Spill:
         """How many rows a table has."""
         return sum(checksum.rows for (name, _), checksum in self.checksums.items() if name == table)
 
-    def table(self, name: str) -> pa.Table:
-        """All rows of a table, in no order."""
-        batches = [batch for key in sorted(self.batches) if key[0] == name for batch in self.batches[key]]
-        return pa.Table.from_batches(self._read(sorted(batches)), TABLES[name].arrow).combine_chunks()
-
-    def added(self, key: PartitionKey) -> Iterator[pa.Table]:
-        """The rows that were added to a partition that was carried over."""
-        yield from (pa.table(batch) for batch in self._read(self.batches.get(key, [])))
-
     def partition(self, key: PartitionKey) -> Iterator[pa.Table]:
         """One partition's rows in canonical order, that of the key, so that the same rows give the same bytes; in parts."""
         batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
-        order = [(name, "ascending") for name in TABLES[key[0]].key]
-        for first, end in self._ranges(batches, self.checksums[key].rows):
-            parts = [_within(batch, first, end) for batch in self._read(batches)]
-            rows = pa.Table.from_batches(parts, TABLES[key[0]].arrow).combine_chunks()
-            del parts
-            part = rows.take(pc.sort_indices(rows, order))
-            del rows  # whoever takes the part may keep it for long
-            yield part
+        yield from _in_parts(self._in_order(batches, key[0]) if batches else [TABLES[key[0]].arrow.empty_table()])
 
-    def _fetch_carried(self, key: PartitionKey) -> list[tuple[Path, int]]:
+    def by_key(self, keys: Iterable[PartitionKey], only_added: Collection[PartitionKey] = ()) -> Iterator[pa.Table]:
+        """The rows of some partitions of a table in the order of the key, whatever their years; in parts of any size.
+
+        Of the partitions that are `only_added` to, what was carried over is left out.
+        """
+        every = sorted(keys)
+        batches = [
+            batch
+            for key in every
+            for batch in (*(() if key in only_added else self._fetch_carried(key)), *self.batches.get(key, ()))
+        ]
+        if batches:
+            yield from self._in_order(batches, every[0][0])
+
+    def row_hashes(self, key: PartitionKey) -> pa.Array:
+        """The hashes of one partition's rows, in no order; nothing else is read."""
+        files = _Files([TABLES[key[0]].arrow.get_field_index("row_hash")])
+        batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
+        return pa.concat_arrays([pa.array([], pa.string()), *(files.read(batch).column("row_hash") for batch in batches)])
+
+    def _fetch_carried(self, key: PartitionKey) -> list[_Batch]:
         with _fetching:  # the load and the put may both ask first
             if read := self._carried_rows.pop(key, None):
-                path = self._folder / f"{key[0]}-{key[1]}-carried.arrow"
-                with pa.ipc.new_file(str(path), TABLES[key[0]].arrow) as writer:
-                    batches = read().combine_chunks().to_batches(_ROWS_A_PART)
-                    for batch in batches:
-                        writer.write_batch(batch)
-                self._carried_batches[key] = [(path, place) for place in range(len(batches))]
+                writer = _Writer(self._folder / f"{key[0]}-{key[1]}-carried.arrow", key[0])
+                batches = read().combine_chunks().to_batches()
+                self._carried_batches[key] = [written for batch in batches for written in writer.add(batch)]
+                writer.close()
             return self._carried_batches.get(key, [])
 
-    def _ranges(self, batches: list[tuple[Path, int]], rows: int) -> Iterator[tuple[str | None, str | None]]:
-        """Ranges of launch ids, their ends not in them, that split a partition's rows into parts; each is read for itself."""
-        bounds: list[str | None] = []
-        if rows > _ROWS_A_PART:
-            # Each is copied by itself: as a part of its batch it would keep all of that in memory.
-            ids = pa.concat_arrays([pa.concat_arrays([batch.column("launch_id")]) for batch in self._read(batches)])
-            places = pc.sort_indices(ids).take(pa.array(range(_ROWS_A_PART, rows, _ROWS_A_PART)))
-            bounds = list(dict.fromkeys(ids.take(places).to_pylist()))
-        yield from pairwise([None, *bounds, None])
+    def _in_order(self, batches: Sequence[_Batch], table: str) -> Iterator[pa.Table]:
+        """The rows of some batches of a table in the order of its key.
 
-    def _read(self, batches: list[tuple[Path, int]]) -> Iterator[pa.RecordBatch]:
-        for path, places in groupby(batches, lambda batch: batch[0]):
-            with pa.OSFile(str(path)) as file:
-                reader = pa.ipc.open_file(file)
-                for _, place in places:
-                    yield reader.get_batch(place)
+        Each batch is read once, and sorted with those alone that hold ids from between its own; where they are very many, in
+        ranges of ids that fit into memory.
+        """
+        order = [(name, "ascending") for name in TABLES[table].key]
+        files = _Files()
+        for group in _overlapping(batches):
+            if len(group) == 1:
+                yield pa.table(files.read(group[0]))
+                continue
+            for first, end in _ranges(group, files):
+                parts = [
+                    _within(files.read(b), first, end)
+                    for b in group
+                    if (not end or b.first < end) and (not first or b.last >= first)
+                ]
+                rows = pa.Table.from_batches(parts, TABLES[table].arrow).combine_chunks()
+                del parts
+                in_order = rows.take(pc.sort_indices(rows, order))
+                del rows  # whoever takes the part may keep it for long
+                yield in_order
 
     def head(self, table: str, count: int) -> pa.Table:
         """The newest rows of a table: by year and, within it, by the table's own time or else the key."""
@@ -142,6 +161,84 @@ class Spill:
             rows = pa.concat_tables([schema.empty_table(), *self.partition(key)])
             found.append(newest(TABLES[table], rows, missing))
         return pa.concat_tables(found)
+
+
+class _Writer:
+    """A file of the spill while it is written."""
+
+    def __init__(self, path: Path, table: str) -> None:
+        self._path = path
+        self._file = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._file, TABLES[table].arrow)
+        self._written = 0
+
+    def add(self, rows: pa.RecordBatch) -> Iterator[_Batch]:
+        """Write rows of one partition, which are in canonical order."""
+        for start in range(0, len(rows), ROWS_A_PART):
+            part = rows.slice(start, ROWS_A_PART)
+            before = self._file.tell()
+            self._writer.write_batch(part)
+            ids = part.column("launch_id")
+            yield _Batch(self._path, self._written, ids[0].as_py(), ids[-1].as_py(), self._file.tell() - before)
+            self._written += 1
+
+    def close(self) -> None:
+        """No more rows: the file can be read."""
+        self._writer.close()
+        self._file.close()
+
+
+class _Files:
+    """The files of a spill, each opened when it is first read from."""
+
+    def __init__(self, columns: Sequence[int] = ()) -> None:
+        self._options = pa.ipc.IpcReadOptions(included_fields=list(columns))  # all if none are named
+        self._opened: dict[Path, pa.RecordBatchFileReader] = {}
+
+    def read(self, batch: _Batch) -> pa.RecordBatch:
+        """The rows of a batch."""
+        if batch.path not in self._opened:
+            self._opened[batch.path] = pa.ipc.open_file(pa.OSFile(str(batch.path)), options=self._options)
+        return self._opened[batch.path].get_batch(batch.place)
+
+
+def _overlapping(batches: Iterable[_Batch]) -> Iterator[list[_Batch]]:
+    """Batches by their ids, each with those whose ids lie among its own: as pages are in the order of ids, mostly one by one."""
+    group: list[_Batch] = []
+    last = ""
+    for batch in sorted(batches, key=lambda batch: batch.first):
+        if group and batch.first > last:
+            yield group
+            group = []
+        group.append(batch)
+        last = max(last, batch.last)
+    if group:
+        yield group
+
+
+def _ranges(batches: Sequence[_Batch], files: _Files) -> Iterator[tuple[str | None, str | None]]:
+    """Ranges of ids, their ends not in them, each of which fits into memory: mostly a single one, of all."""
+    bounds: list[str | None] = []
+    size = sum(batch.size for batch in batches)
+    if size > _SORTED_AT_ONCE:
+        # Each is copied by itself: as a part of its batch it would keep all of that in memory.
+        ids = pa.concat_arrays([pa.concat_arrays([files.read(batch).column("launch_id")]) for batch in batches])
+        step = max(1, len(ids) * _SORTED_AT_ONCE // size)
+        bounds = list(dict.fromkeys(ids.take(pc.sort_indices(ids)[step::step]).to_pylist()))
+    yield from pairwise([None, *bounds, None])
+
+
+def _in_parts(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of one size, however they came."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(map(len, waiting)) > ROWS_A_PART:
+            rows = pa.concat_tables(waiting)
+            yield rows.slice(0, ROWS_A_PART).combine_chunks()
+            waiting = [rows.slice(ROWS_A_PART)]
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _within(batch: pa.RecordBatch, first: str | None, end: str | None) -> pa.RecordBatch:

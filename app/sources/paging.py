@@ -1,6 +1,6 @@
 """What all paged APIs have in common: the pages of one reading must add up to one state of the list, or they are read again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..core.model import Body
@@ -44,16 +44,19 @@ class Pages:
         self._ids: set[str] = set()
         self._last_ids = last_ids
 
-    def add(self, body: Body, records: list[Any], total: Any) -> None:
-        """Add the next page, and the total that it states. Raises Shifted when it does not go with those before it."""
+    def add(self, body: Body, ids: Sequence[Any], total: Any) -> None:
+        """Add the next page, by the ids of its records, and the total that it states.
+
+        Raises Shifted when it does not go with those before it.
+        """
         number = len(self.bodies) + 1
         if self.bodies and total != self.total:
             raise Shifted(f"the total changed from {self.total!r:.40} to {total!r:.40} at page {number}")
-        self.received += len(records)
+        self.received += len(ids)
         if self.received > MAX_RECORDS or number > MAX_PAGES:
             raise _TooLong(f"the list has more than {MAX_RECORDS} records or {MAX_PAGES} pages")
-        for record in records:
-            if isinstance(record, dict) and isinstance(found := record.get("id"), str):
+        for found in ids:
+            if isinstance(found, str):
                 (self.twice if found in self._ids else self._ids).add(found)
         self.bodies.append(body)
         self.total = total

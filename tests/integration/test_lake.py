@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import resource
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import pytest
 
 from app.core.checksum.digest import checksum_of, with_hashes
 from app.core.model import ArchivedResponse, Body, Manifest, Pointer, RawObject, Response, Run, WrittenFile
-from app.core.schema import LAUNCH_CREW, SCHEMA_VERSION, TRANSFORM_VERSION
+from app.core.schema import LAUNCH_CREW, LAUNCH_PAYLOADS, SCHEMA_VERSION, TRANSFORM_VERSION
 from app.errors import LakeError, UnreadableObject
 from app.lake import bucket, layout, manifests, partitions
 from app.lake.store import S3Lake
@@ -26,6 +27,7 @@ from tests.services import AwsEndpoint, MotoServer
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RUN = Run(layout.new_run_id(BEGAN, 1), BEGAN, "spacex", BEGAN)
 CREW = ("launch_crew", 2020)
+PAYLOADS = ("launch_payloads", 2020)
 KEY = layout.partition_key(CREW)
 RAW = b'[{"id": "1"}]' * 1000
 MANIFEST = layout.manifest_key(RUN.id)
@@ -126,6 +128,33 @@ def test_what_was_published_is_read_back(lake: Lake, published: Manifest, tmp_pa
     assert lake.received("spacex", RUN.id) == published.endpoints
     restored = lake.restore(Response("launches", None, (), published.endpoints["launches"]), tmp_path)
     assert restored.bodies[0].path.read_bytes() == RAW
+
+
+def payloads(*masses: float | None) -> pa.Table:
+    """Rows with these masses."""
+    count = len(masses)
+    given = {"launch_id": [f"launch-{i}" for i in range(count)], "position": [0] * count, "launch_year": [2020] * count}
+    facts = {column.name: [None] * count for column in LAUNCH_PAYLOADS.facts} | given | {"mass_kg": list(masses)}
+    return with_hashes(LAUNCH_PAYLOADS, facts)
+
+
+def test_what_was_written_is_what_is_read_back_in_whatever_parts_it_comes(lake: Lake) -> None:
+    rows = payloads(*map(float, range(12_000)))
+    file = lake.write(RUN, PAYLOADS, [rows], checksum_of(rows), None)
+    assert lake.holds(file, [rows])
+    assert lake.holds(file, [rows.slice(0, 7), rows.slice(7, 9_000), rows.slice(9_007)])
+    assert not lake.holds(file, [rows.slice(0, 11_999)])
+    assert not lake.holds(file, [rows, rows.slice(0, 1)])
+    assert not lake.holds(file, [rows.take(pa.array([1, 0, *range(2, 12_000)]))])
+
+
+@pytest.mark.parametrize(("held", "other"), [(0.0, -0.0), (0.0, None), (1.0, math.nextafter(1, 2)), (math.nan, None)])
+def test_reals_that_are_read_back_are_compared_to_the_bit(lake: Lake, held: float, other: float | None) -> None:
+    stored = lake.write(RUN, PAYLOADS, [payloads(held)], checksum_of(payloads(held)), None)
+    assert lake.holds(stored, [payloads(held)])
+    hashes = payloads(held)["row_hash"]  # the hash that was sent proves nothing
+    place = payloads(held).schema.get_field_index("row_hash")
+    assert not lake.holds(stored, [payloads(other).set_column(place, "row_hash", hashes)])
 
 
 def test_nothing_is_published_and_a_run_is_unknown(lake: Lake) -> None:

@@ -33,11 +33,11 @@ def warehouse(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mys
 def test_without_the_lock_nothing_is_merged(warehouse: MysqlWarehouse) -> None:
     lose_lock(warehouse)
     with pytest.raises(WarehouseError, match="the run lock was lost"):
-        warehouse.merge(RUN, {}, {}).__enter__()
+        warehouse.merge(RUN, {}, {}, ()).__enter__()
 
 
 def test_without_the_lock_nothing_is_committed(warehouse: MysqlWarehouse) -> None:
-    with warehouse.merge(RUN, {}, {}) as merge:
+    with warehouse.merge(RUN, {}, {}, ()) as merge:
         lose_lock(warehouse)
         with pytest.raises(WarehouseError, match="the run lock was lost"):
             merge.commit()

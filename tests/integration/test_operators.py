@@ -181,6 +181,17 @@ def test_replay_goes_back_and_the_next_run_forward(program: Program, api: Sample
     assert [row["new_value"] for row in told] == ["Renamed", changed_name, "Renamed"]
 
 
+def test_a_replay_tries_again_what_was_rejected_though_nothing_else_has_changed(program: Program, api: SampleApi) -> None:
+    sent = records(api)
+    sent[3] |= {"flight_number": "three", "details": "News"}
+    api.set("launches", sent)
+    program.run()
+    ended = program("replay", "latest")
+    assert {"validate", "quarantine"} <= {line.get("stage") for line in ended.lines}
+    assert ended.lines[-1]["rejected"] == 1
+    assert program.run()["state"] == "unchanged"
+
+
 def test_replay_of_a_range_elsewhere_repeats_history_in_order(program: Program, api: SampleApi, mysql: Login) -> None:
     for number in range(3):
         changed = records(api)

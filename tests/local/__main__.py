@@ -1,4 +1,4 @@
-"""`python -m tests.local up|run|sql|ls|down`: the pipeline and everything it needs, on this machine."""
+"""`python -m tests.local up|run|sql|ls|change|down`: the pipeline and everything it needs, on this machine."""
 
 import argparse
 import fcntl
@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
             return stack.sql(given.statement)
         case "ls":
             return stack.list_objects(given.prefix)
+        case "change":
+            return stack.change(given.launch, given.fields)
         case _:
             return 0
 
@@ -59,6 +61,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sql.add_argument("statement")
     listing = commands.add_parser("ls", help="list the objects in the local bucket")
     listing.add_argument("prefix", nargs="?", default="")
+    change = commands.add_parser("change", help="have the sample API serve a launch otherwise: a date that slips, a bad value")
+    change.add_argument("launch", help="its name or id")
+    change.add_argument("fields", nargs="+", metavar="FIELD=VALUE", help="JSON, or text: date_utc=2022-12-20T11:46:00.000Z")
     commands.add_parser("down", help="stop it and remove its data")
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "run":

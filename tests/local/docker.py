@@ -98,6 +98,14 @@ class DockerStack(Stack):
         """LocalStack."""
         return AwsEndpoint(f"http://{HOST}:{self._port('localstack', STORES['localstack'])}")
 
+    def change_sample(self, launch: str, fields: list[str]) -> str:
+        """The sample API listens inside its container only."""
+        command = ["python", "-m", "tests.sample_api.change", f"http://{HOST}:8000", launch, *fields]
+        try:
+            return self._ask("exec", "-T", "sample", *command)
+        except ServerFailed as error:
+            raise SystemExit(str(error)) from None
+
     def ask(self, command: str) -> str:
         """These containers must be meant."""
         return f"ENGINE=docker {super().ask(command)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.local.stack import BUCKET, LOG_GROUP, Stack
 from tests.local.terminal import run_in_front, say
+from tests.sample_api.change import change
 from tests.services import AwsEndpoint, Login, MotoServer, MysqlServer, SampleApi, Server, create_database
 from tests.services.aws import without_settings
 
@@ -70,6 +71,13 @@ class NativeStack(Stack):
         """Run the program of this checkout."""
         command = [sys.executable, "-m", "app", "run", *arguments]
         return run_in_front(command, without_settings(self.outside) | self.settings())
+
+    def change_sample(self, launch: str, fields: list[str]) -> str:
+        """The sample API is asked."""
+        try:
+            return change(self.sample.url, launch, fields)
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
 
     def ask(self, command: str) -> str:
         """SQL is asked with the database's own client, where there is one."""

@@ -42,6 +42,10 @@ class Stack(ABC):
         """Run the program in front; its exit code."""
 
     @abstractmethod
+    def change_sample(self, launch: str, fields: list[str]) -> str:
+        """The id of the launch that the sample API now serves otherwise."""
+
+    @abstractmethod
     def down(self) -> None:
         """Stop what was started here, and remove its data."""
 
@@ -107,17 +111,24 @@ class Stack(ABC):
         return " ".join([*given, shlex.quote(os.path.relpath(sys.executable)), "-m tests.local", command])
 
     def sql(self, statement: str) -> int:
-        """Print what a statement gives, with tabs between."""
+        """Print what a statement gives: in columns on a terminal, elsewhere with tabs between."""
         try:
             with self.login.connect() as connection, connection.cursor() as cursor:
                 cursor.execute(statement)
                 names, rows = [column[0] for column in cursor.description or ()], cursor.fetchall()
         except pymysql.MySQLError as error:
             raise SystemExit(f"MySQL says: {error.args[-1]}") from None
-        if names:
-            print(*names, sep="\t")
-        for row in rows:
-            print(*("NULL" if value is None else value for value in row), sep="\t")
+        shown = [["NULL" if value is None else str(value) for value in row] for row in ([names] if names else []) + [*rows]]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)] if sys.stdout.isatty() else []
+        for row in shown:
+            print("  ".join(map(str.ljust, row, widths)).rstrip() if widths else "\t".join(row))
+        return 0
+
+    def change(self, launch: str, fields: list[str]) -> int:
+        """Have the sample API serve a launch otherwise from now on."""
+        if self.live or self.source != FROZEN:
+            raise SystemExit(f"only launches of the sample of SOURCE={FROZEN} can be changed")
+        print(f"changed: {self.change_sample(launch, fields)}")
         return 0
 
     def list_objects(self, prefix: str) -> int:

@@ -14,13 +14,12 @@ from app.core.checksum.digest import EMPTY, add_rows_as_stored, checksum_of
 from app.core.checksum.text import real_text
 from app.core.model import Body, Checked, Response
 from app.core.schema import SNAPSHOT
-from app.core.transform import transform
 from app.core.validate import validate
 from app.mysql.sql import load_lines
 from app.pipeline.spill import Spill
 from app.sources import json_reader
+from app.sources.spacex.columns import SpacexParser
 from app.sources.spacex.models import LOOKUPS
-from app.sources.spacex.rows import SpacexParser
 from tests.strategies import JSON, REALS, damaged_launches, launches
 
 quick = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -37,7 +36,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
     checked = check(records)
     assert sorted([*checked.indexes, *(r.index for r, _ in checked.rejected)]) == list(range(len(records)))
     assert all(r.reason for r, _ in checked.rejected)
-    tables = transform(checked.rows)  # whatever was accepted fits the schema
+    tables = checked.tables  # whatever was accepted fits the schema
     for name, rows in tables.items():
         assert rows.schema == SNAPSHOT[name].arrow
         rows.validate(full=True)
@@ -64,9 +63,9 @@ def test_any_lookup_record_is_learned_or_set_aside(raw: Any) -> None:
 @quick
 @given(st.lists(launches(), max_size=6, unique_by=lambda launch: launch["id"]), st.randoms(use_true_random=False))
 def test_neither_order_nor_batches_change_a_partition(records: list[Any], random: Any) -> None:
-    together = transform(check(records).rows)
+    together = check(records).tables
     shuffled = random.sample(records, len(records))
-    apart = [transform(check([record]).rows) for record in shuffled]
+    apart = [check([record]).tables for record in shuffled]
     for name in SNAPSHOT:
         parts = pa.concat_tables([SNAPSHOT[name].arrow.empty_table(), *(tables[name] for tables in apart)])
         assert checksum_of(parts) == checksum_of(together[name]) == add_rows_as_stored(EMPTY, SNAPSHOT[name], together[name])
@@ -85,7 +84,7 @@ def test_a_snapshot_gives_the_same_partitions_whatever_the_batches(tmp_path: Pat
     for size in (1, 7, 200):
         snapshot = Spill(tmp_path / str(size))
         for start in range(0, len(records), size):
-            for name, rows in transform(check(records[start : start + size]).rows).items():
+            for name, rows in check(records[start : start + size]).tables.items():
                 snapshot.add(name, rows)
         snapshot.close()
         snapshots.append(snapshot)
@@ -108,7 +107,7 @@ def test_a_large_partition_comes_in_parts_that_together_are_in_order(tmp_path: P
     ]
     snapshot = Spill(tmp_path / "rows")
     for start in range(0, len(records), 900):
-        for name, rows in transform(check(records[start : start + 900]).rows).items():
+        for name, rows in check(records[start : start + 900]).tables.items():
             snapshot.add(name, rows)
     snapshot.close()
     launches, payloads = (list(snapshot.partition((name, 2020))) for name in ("launches", "launch_payloads"))
@@ -133,7 +132,7 @@ def test_the_text_of_a_float_names_that_float(value: float) -> None:
 @quick
 @given(st.lists(launches(), max_size=4, unique_by=lambda launch: launch["id"]))
 def test_load_lines_read_back_by_the_rules_of_load_data(records: list[Any]) -> None:
-    for name, rows in transform(check(records).rows).items():
+    for name, rows in check(records).tables.items():
         lines = load_lines(SNAPSHOT[name], rows)
         expected = [[_as_sent(value) for value in row.values()] for row in rows.to_pylist()]
         assert list(_read_load_data(lines)) == expected
@@ -176,14 +175,10 @@ def _read_load_data(lines: bytes) -> Any:
 
 
 @quick
-@given(st.lists(JSON, max_size=5), st.integers(1, 9), st.booleans())
-def test_records_are_read_as_json_has_them(tmp_path_factory: Any, records: list[Any], chunk: int, page: bool) -> None:
+@given(st.lists(JSON, max_size=5), st.booleans(), st.booleans())
+def test_records_are_read_as_json_has_them(tmp_path_factory: Any, records: list[Any], spaced: bool, page: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "body.json"
-    path.write_text(json.dumps({"docs": records} if page else records, indent=1 if chunk % 2 else None))
+    path.write_text(json.dumps({"docs": records} if page else records, indent=1 if spaced else None))
     endpoint = Response("launches", None, (Body(path, "", 0),))
-    before, json_reader._CHUNK_CHARS = json_reader._CHUNK_CHARS, chunk
-    try:
-        found = [numbered for batch in json_reader.read_records(endpoint, 2) for numbered in batch]
-    finally:
-        json_reader._CHUNK_CHARS = before
+    found = [numbered for batch in json_reader.read_records(endpoint, 2) for numbered in batch]
     assert repr(found) == repr(list(enumerate(json.loads(path.read_text())["docs"] if page else json.loads(path.read_text()))))

@@ -16,7 +16,7 @@ from tests.sample_api.faults import BODIES, Fault
 from tests.sample_api.library_records import as_library
 from tests.sample_api.paging import paginate
 from tests.sample_api.recorded import recorded as read_recorded
-from tests.sample_api.server import JSON, TEXT, Answer, Request, Server
+from tests.sample_api.server import CHANGE, JSON, TEXT, Answer, Request, Server
 
 Content = Sequence[Any] | bytes
 LIBRARY = "2.3.0"
@@ -83,6 +83,15 @@ class SampleApi:
             if fault is None:
                 del self._faults[endpoint]
 
+    def change_launch(self, name: str, fields: Mapping[str, Any]) -> str:
+        """Serve the one launch of this name or id with other values, for the frozen source; its id. Raises ValueError."""
+        launches = self._collections["v5/launches"]
+        ids = [one["id"] for one in map(launches.at, range(launches.size)) if name in (one["id"], one["name"])]
+        if len(ids) != 1:
+            raise ValueError(f"{len(ids)} launches are called {name!r}")
+        self._set_launches(launches.changed(lambda one: {**one, **fields} if one["id"] == ids[0] else one))
+        return str(ids[0])
+
     def body(self, endpoint: str) -> bytes | bytearray:
         """The whole list as it is served, built now if it was not yet."""
         return self._collections[_full_name(endpoint)].body
@@ -118,9 +127,19 @@ class SampleApi:
         endpoint = urlsplit(request.path).path.strip("/")
         if endpoint == "_ready":
             return _bare(200)
+        if endpoint == CHANGE:
+            return self._change(request.body)
         self.requests.append(request)
         fault, turn = self._next_fault(endpoint)
         return replace(_wrong(fault) or self._right(request, endpoint, fault, turn), fault=fault)
+
+    def _change(self, body: bytes) -> Answer:
+        """What `tests.sample_api.change` asks for."""
+        asked = json.loads(body)
+        try:
+            return Answer(200, self.change_launch(asked["launch"], asked["fields"]).encode(), TEXT)
+        except ValueError as error:
+            return Answer(400, str(error).encode(), TEXT)
 
     def _next_fault(self, endpoint: str) -> tuple[Fault, int]:
         """The fault of this request, and which of its turns this is."""

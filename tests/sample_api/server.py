@@ -18,6 +18,8 @@ from tests.sample_api.faults import Fault
 _HOST = "127.0.0.1"
 JSON = "application/json; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
+CHANGE = "_change"
+"""The path that takes changes of launches."""
 
 
 @dataclass(frozen=True)

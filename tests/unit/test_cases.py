@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.core.schema import SNAPSHOT
-from app.core.transform import transform
 from app.core.validate import validate
-from app.sources.spacex.rows import SpacexParser
+from app.sources.spacex.columns import SpacexParser
 from tests import cases
 from tests.cases import Answer, Case, all_cases
 
@@ -29,7 +28,7 @@ def parser_for(answer: Answer) -> SpacexParser:
 @pytest.mark.parametrize(("case", "answer"), ANSWERS)
 def test_a_case_comes_to_what_its_file_says(case: Case, answer: Answer) -> None:
     (checked,) = validate(enumerate(answer.launches), parser_for(answer))
-    tables = transform(checked.rows)
+    tables = checked.tables
     case.check(answer, {name: table.to_pylist() for name, table in tables.items()})
     wanted = answer.outcome.rejected
     assert len(checked.rejected) == len(wanted)
@@ -45,8 +44,8 @@ def test_a_case_comes_to_what_its_file_says(case: Case, answer: Answer) -> None:
 def test_a_record_comes_to_the_same_alone(case: Case, answer: Answer) -> None:
     """What the other records hold, or lack, changes no column and no type."""
     (checked,) = validate(enumerate(answer.launches), parser_for(answer))
-    together = transform(checked.rows)
-    alone = [transform(one.rows) for record in answer.launches for one in validate([(0, record)], parser_for(answer))]
+    together = checked.tables
+    alone = [one.tables for record in answer.launches for one in validate([(0, record)], parser_for(answer))]
     for name, table in SNAPSHOT.items():
         assert {tables[name].schema for tables in (together, *alone)} == {table.arrow}
         assert [row for tables in alone for row in tables[name].to_pylist()] == together[name].to_pylist()

@@ -1,4 +1,4 @@
-"""The lines for `~/.bashrc` and `~/.zshrc` as the README prints them, in those shells."""
+"""The lines for `~/.bashrc` and `~/.zshrc` as docs/commands.md prints them, in those shells."""
 
 import os
 import re
@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES = {
-    shell: line
-    for line, shell in re.findall(r"^    (eval .*_COMPLETE=(\w+)_source .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
-}
+PAGE = ROOT / "docs/commands.md"
+LINES = {shell: line for line, shell in re.findall(r"^    (eval .*_COMPLETE=(\w+)_source .*)$", PAGE.read_text(), re.MULTILINE)}
 
 
 def typed(shell: list[str], script: str, **variables: str) -> str:

@@ -4,16 +4,19 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app import __version__, errors
 from app.cli import cli, parse
 from app.contract import contract, views
+from app.core.fields import parse_utc
 from app.request import Request
 from app.schemas import schemas
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+MOST_LINES = 66  # of the README
 
 
 def test_the_data_contract_is_the_schema() -> None:
@@ -33,8 +36,8 @@ def test_the_schemas_are_those_of_what_commands_print() -> None:
     assert found == schemas()
 
 
-def test_every_setting_is_in_the_readme_and_none_else() -> None:
-    table = (ROOT / "README.md").read_text().split("## Settings")[1].split("##")[0]
+def test_every_setting_is_in_their_table_and_none_else() -> None:
+    table = (ROOT / "docs/settings.md").read_text()
     named = {
         name
         for line in table.splitlines()
@@ -44,17 +47,17 @@ def test_every_setting_is_in_the_readme_and_none_else() -> None:
     assert named == {name.upper() for name in Settings.model_fields}
 
 
-def test_every_exit_code_is_in_the_readme() -> None:
-    table = (ROOT / "README.md").read_text().split("## Exit codes")[1]
+def test_every_exit_code_is_in_their_table() -> None:
+    table = (ROOT / "docs/commands.md").read_text().split("## Exit codes")[1]
     named = {int(code) for code in re.findall(r"\| (\d+) \|", table)}
     codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.PipelineError)}
     assert codes | {0} == named
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_their_table() -> None:
     text = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True).stdout
     commands = re.findall(r"^  ([\w-]+) ", text.split("Commands:")[1], re.MULTILINE)
-    named = re.findall(r"`python -m app ([\w-]+)`", (ROOT / "README.md").read_text())
+    named = re.findall(r"`python -m app ([\w-]+)`", (ROOT / "docs/commands.md").read_text())
     assert sorted(named) == sorted(commands)
 
 
@@ -102,6 +105,27 @@ def test_what_proves_a_guarantee_is_there() -> None:
         assert not function or f"def {function}(" in text, f"{path}::{function}"
 
 
+def test_the_readme_fits_a_screen_and_shows_what_it_is_about() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= MOST_LINES
+    assert {"docs/pictures/report.png", "docs/pictures/terminal.svg", "docs/index.md"} <= set(re.findall(r"\]\((.+?)\)", text))
+
+
+def test_every_target_that_the_documents_name_is_one_of_make_s() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        named = re.findall(r"(?:`|^    |^\$ |&& )(?:[A-Z]+=\S+ )*make ([a-z][a-z0-9-]*)(?![\w/])", page.read_text(), re.MULTILINE)
+        assert set(named) <= targets, page.name
+
+
+def test_dates_are_read_as_their_page_says() -> None:
+    page = (ROOT / "docs/dates.md").read_text()
+    noon, midnight = datetime(2022, 12, 5, 11, 46, tzinfo=UTC), datetime(2022, 12, 5, tzinfo=UTC)
+    sent = ("2022-12-05T06:46:00-05:00", "2022-12-05T11:46:00", "2022-12-05 11:46", "2022-12-05")
+    assert [parse_utc(text) for text in sent] == [noon, noon, noon, midnight]
+    assert all(f"`{text}`" in page for text in sent)
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
@@ -110,6 +134,10 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
+    listed = re.findall(r"^(\d+)\. \[(.+)\]\((.+)\)$", (ROOT / "docs/decisions.md").read_text(), re.MULTILINE)
+    for number, title, path in listed:
+        assert (ROOT / "docs" / path).read_text().startswith(f"# {number}. {title}\n"), path
+    assert [int(number) for number, _, _ in listed] == numbers
     assert numbers == list(range(1, len(numbers) + 1))
 
 

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from app.core.model import Checked
 from app.core.schema import SNAPSHOT
-from app.core.transform import transform
 from app.core.validate import validate
 from app.sources.aggregates import Record
 from app.sources.launch_library import NEVER_FILLED, NOT_KEPT, models
-from app.sources.launch_library.rows import LaunchLibraryParser
+from app.sources.launch_library.columns import LaunchLibraryParser
 from tests.sample_api.library_records import as_library, in_mode
 from tests.sample_api.records import launch
 from tests.strategies import JSON
@@ -28,11 +27,15 @@ def check(records: list[Any]) -> Checked:
     return checked
 
 
+def rows(records: list[Any]) -> dict[str, list[dict[str, Any]]]:
+    return {name: table.drop("row_hash").to_pylist() for name, table in check(records).tables.items()}
+
+
 def test_the_columns_that_are_always_null_are_those_of_the_contract() -> None:
     records = [as_library(launch(i)) for i in range(205)]
     records[0]["vid_urls"] = [{"url": "https://youtu.be/abcdefghijk"}]
     filled = {
-        name: {c for row in rows for c, value in row.items() if value is not None} for name, rows in check(records).rows.items()
+        name: {c for c in rows.column_names if rows[c].null_count < len(rows)} for name, rows in check(records).tables.items()
     }
     for name, table in SNAPSHOT.items():
         never = {c.name for c in table.facts} - filled[name]
@@ -50,7 +53,7 @@ def test_every_field_that_is_not_read_has_its_line_in_the_contract() -> None:
 
 def test_the_mode_normal_lacks_children_and_nothing_else() -> None:
     records = [as_library(launch(i)) for i in range(205)]
-    whole, less = check(records).rows, check([in_mode(r, "normal") for r in records]).rows
+    whole, less = rows(records), rows([in_mode(r, "normal") for r in records])
     assert not less["launch_cores"] + less["launch_payloads"] + less["launch_crew"]
     counted = ("_count", "core_", "capsule_ids", "payload_", "_url", "youtube_id")
     for before, after in zip(whole["launches"], less["launches"], strict=True):
@@ -84,7 +87,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
     checked = check(records)
     assert sorted([*checked.indexes, *(r.index for r, _ in checked.rejected)]) == list(range(len(records)))
     assert all(r.reason for r, _ in checked.rejected)
-    for name, rows in transform(checked.rows).items():  # whatever was accepted fits the schema
+    for name, rows in checked.tables.items():  # whatever was accepted fits the schema
         assert rows.schema == SNAPSHOT[name].arrow
         rows.validate(full=True)
 
@@ -102,7 +105,7 @@ def test_any_json_is_either_rows_or_a_reject_with_a_reason(records: list[Any]) -
 )
 def test_the_official_webcast_comes_first_and_tells_its_youtube_id(url: str, youtube_id: str | None) -> None:
     record = as_library(launch(3)) | {"vid_urls": [{"url": "https://example.invalid/1"}, {"url": url, "type": {"id": 1}}]}
-    row = check([record]).rows["launches"][0]
+    row = rows([record])["launches"][0]
     assert (row["webcast_url"], row["youtube_id"]) == (url, youtube_id)
 
 
@@ -125,13 +128,14 @@ def test_recorded_parts_fit_where_the_mode_detailed_has_them(recorded_data: Path
     launches = [base | {"id": f"made-{i}", "rocket": base["rocket"] | parts} for i, parts in enumerate(records)]
     checked = check(launches)
     assert (checked.rejected, dict(checked.unknown_fields)) == ([], {})
-    cores = checked.rows["launch_cores"]
+    tables = {name: table.to_pylist() for name, table in checked.tables.items()}
+    cores = tables["launch_cores"]
     assert len(cores) == boosters == 79
     assert sum(core["core_id"] is None for core in cores) == 17  # placeholders
     assert {core["landing_type"] for core in cores} >= {"ASDS", "RTLS", "Ocean"}
-    assert len(checked.rows["launch_payloads"]) == 15  # 12 flights, one of them of four alike
-    assert {p["name"]: p["mass_kg"] for p in checked.rows["launch_payloads"]}["CO3D"] == 300.0
-    assert transform(checked.rows)["launches"].num_rows == len(records)
+    assert len(tables["launch_payloads"]) == 15  # 12 flights, one of them of four alike
+    assert {p["name"]: p["mass_kg"] for p in tables["launch_payloads"]}["CO3D"] == 300.0
+    assert checked.tables["launches"].num_rows == len(records)
 
 
 def _without_launch(flight: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.sample_api import Fault, SampleApi
+from tests.sample_api.change import change
 from tests.sample_api.faults import parse_fault
 from tests.sample_api.records import LOOKUPS, changed_launch, launch
 
@@ -188,6 +189,19 @@ class TestHttp:
             assert get(api, "v5/launches").json() == []
             assert get(api, "v4/cores").json() == [{"id": "a"}]
             assert len(get(api, "v4/payloads").json()) == 225
+
+    def test_a_launch(self, api: SampleApi) -> None:
+        """One launch, by its name or id, is served otherwise in both versions; the others stay, and nobody else is meant."""
+        before = get(api, "v5/launches").json()
+        swot = change(api.url, "SWOT", ["date_utc=2022-12-20T11:46:00.000Z", "window=60"])
+        change(api.url, swot, ["window=null"])
+        fresh = {"date_utc": "2022-12-20T11:46:00.000Z", "window": None}
+        assert get(api, "v5/launches").json() == [one | fresh if one["id"] == swot else one for one in before]
+        assert by_id(api, "v4/launches")[swot].items() >= fresh.items()
+        for name, fields, fault in (("SWAT", ["window=1"], "0 launches"), ("SWOT", ["window"], "'window' is not FIELD=VALUE")):
+            with pytest.raises(ValueError, match=fault):
+                change(api.url, name, fields)
+        assert not [seen for seen in api.requests if "change" in seen.path]
 
     def test_requests(self, api: SampleApi) -> None:
         """Every request is told, but not the question whether it is ready."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
@@ -15,9 +14,9 @@ from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient, Timeouts
-from ..json_reader import read_page, read_records
+from ..json_reader import Glance, Page, glance, read_page, read_texts
 from ..paging import Pages, Shifted, settled
-from .rows import LaunchLibraryParser
+from .columns import LaunchLibraryParser
 
 DEFAULT_URL = "https://ll.thespacedevs.com"
 VERSION = "2.3.0"
@@ -76,9 +75,9 @@ class LaunchLibrarySource:
         before = previous.get("launches")
         yield settled(self._launches_url, lambda ids: self._read(before, spool, ids), self._warn)
 
-    def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
+    def launches(self, response: Response) -> Iterator[list[tuple[int, bytes]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
-        return read_records(response, BATCH_SIZE)
+        return read_texts(response, BATCH_SIZE)
 
     def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> LaunchLibraryParser:  # noqa: ARG002  # no lookups
         """A parser; the records bring their lookups along."""
@@ -89,9 +88,11 @@ class LaunchLibrarySource:
         budget = self._budget(spool)
         query = {"lsp__id": self._provider_id, "mode": "list", "ordering": "-net", "limit": PAGE_SIZE}
         url = f"{self._launches_url}?{urlencode(query)}"
-        _, page, records = self._page(url, spool / "probe", budget)
-        dated = ((record.get("net"), record.get("name")) for record in records if isinstance(record, dict))
-        return f"{self._launches_url}: {page.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
+        _, page = self._page(url, spool / "probe", budget)
+        dated = ((launch.net, launch.name) for launch in map(glance, page.records))
+        return (
+            f"{self._launches_url}: {page.fields.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
+        )
 
     def _read(self, before: ArchivedResponse | None, spool: Path, last_ids: frozenset[str] | None) -> Response:
         """One reading, planned within what the budget leaves at this moment."""
@@ -155,20 +156,21 @@ class LaunchLibrarySource:
             # Sorted by id: no ties, and a launch that changes shifts no other.
             query = {"lsp__id": self._provider_id, "mode": "detailed", "ordering": "id", **filters}
             url = f"{self._launches_url}?{urlencode({**query, 'limit': PAGE_SIZE, 'offset': pages.received})}"
-            body, page, records = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json", budget)
-            pages.add(body, records, page.get("count"))
-            changes += [change for record in records if (change := _change(record))]
-            if page.get("next") is None:
+            body, page = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json", budget)
+            found = [glance(record) for record in page.records]
+            pages.add(body, [launch.id for launch in found], page.fields.get("count"))
+            changes += [change for launch in found if (change := _change(launch))]
+            if page.fields.get("next") is None:
                 return pages, changes
-            if not records:
+            if not found:
                 raise Shifted(f"page {len(pages.bodies)} is empty but more should follow")
-            _check_budget(pages, len(records), budget)
+            _check_budget(pages, len(found), budget)
 
-    def _page(self, url: str, to: Path, budget: "_Budget") -> tuple[Body, dict[str, Any], list[Any]]:
+    def _page(self, url: str, to: Path, budget: "_Budget") -> tuple[Body, Page]:
         answer = self._client.fetch(url, to, opening=b"{", spend=budget.spend)
         assert answer.body  # fetched without limit or ETag
         try:
-            return answer.body, *read_page(to)
+            return answer.body, read_page(to)
         except ValueError as error:
             raise SourceError(f"{url}: the page can't be read: {error}") from error
 
@@ -245,10 +247,10 @@ _Change = tuple[str, datetime]
 _EVER = datetime(1001, 1, 1, tzinfo=UTC)
 
 
-def _change(record: Any) -> _Change | None:
+def _change(launch: Glance) -> _Change | None:
     try:
-        return (record["id"], parse_utc(record["last_updated"])) if isinstance(record["id"], str) else None
-    except (KeyError, TypeError, ValueError):
+        return (launch.id, parse_utc(launch.last_updated)) if isinstance(launch.id, str) else None
+    except ValueError:
         return None
 
 

@@ -5,11 +5,11 @@ boosters, payloads, crew and links, whose columns are then null. Ids of everythi
 may be missing, as any other part may: what names nothing is null.
 """
 
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from ...core.fields import MAX_PARTS, Flag, Integer, Key, Label, NumberKey, Parts, Prose, Real, Text, Time
+from ...core.fields import Amount, Flag, Integer, Key, Label, NumberKey, Parts, Prose, Real, Text, Time
 from ..aggregates import Record
 
 
@@ -26,6 +26,8 @@ class Named(Part):
 
 
 class Agency(Named):
+    presence_counts: ClassVar = True  # an agency without a name is an empty list, none is null
+
     country: Parts[Named] | None = None
 
 
@@ -89,7 +91,7 @@ class PayloadFlight(Record):
     id: Any = None
     url: Any = None
     destination: Any = None
-    amount: Annotated[int, Field(strict=True, ge=0, le=MAX_PARTS)] | None = None
+    amount: Amount | None = None
     payload: Payload | None = None
     landing: Any = None
     docking_events: Any = None
@@ -149,6 +151,8 @@ class Link(Part):
 
 
 class Mission(Record):
+    presence_counts: ClassVar = True  # without an orbit its orbits are an empty list, without a mission they are null
+
     id: Any = None
     name: Label | None = None
     type: Any = None

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ...core.fields import newest_past
 from ...core.model import ArchivedResponse, Body, Response
@@ -11,10 +10,10 @@ from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient
-from ..json_reader import read_page, read_records
+from ..json_reader import glance, read_page, read_records, read_texts
 from ..paging import Pages, Shifted, settled
+from .columns import SpacexParser
 from .models import LOOKUPS
-from .rows import SpacexParser
 
 DEFAULT_URL = "https://api.spacexdata.com"
 
@@ -66,9 +65,9 @@ class SpacexSource:
                 same = answer.etag and self._client.fetch(url, spool / "again", etag=answer.etag, limit=0).not_modified
                 yield Response.answered(name, answer.etag if same else None, bodies, before)
 
-    def launches(self, response: Response) -> Iterator[list[tuple[int, Any]]]:
+    def launches(self, response: Response) -> Iterator[list[tuple[int, bytes]]]:
         """The launch records in batches. Raises SourceError when an answer can't be read."""
-        return read_records(response, BATCH_SIZE)
+        return read_texts(response, BATCH_SIZE)
 
     def parser(self, responses: Mapping[str, Response], set_aside: SetAside) -> SpacexParser:
         """A parser that knows the lookups. Raises SourceError when they can't be read, or are too many."""
@@ -85,11 +84,11 @@ class SpacexSource:
         query = {"query": {}, "options": {"limit": _PROBED, "sort": {"date_utc": -1}}}
         self._client.fetch(f"{url}/query", spool / "probe", opening=b"{", post=query)
         try:
-            page, docs = read_page(spool / "probe")
+            page = read_page(spool / "probe")
         except ValueError as error:
             raise SourceError(f"{url}/query: the answer can't be read: {error}") from error
-        dated = ((doc.get("date_utc"), doc.get("name")) for doc in docs if isinstance(doc, dict) and not doc.get("upcoming"))
-        return f"{url}: {page.get('totalDocs')} launches, {newest_past(dated, now)}"
+        dated = ((doc.date_utc, doc.name) for doc in map(glance, page.records) if not doc.upcoming)
+        return f"{url}: {page.fields.get('totalDocs')} launches, {newest_past(dated, now)}"
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
@@ -105,16 +104,16 @@ class SpacexSource:
             answer = self._client.fetch(url, spool / f"{name}-{number}.json", opening=b"{", post=query)
             assert answer.body  # fetched without limit or ETag
             try:
-                page, docs = read_page(answer.body.path)
+                page = read_page(answer.body.path)
             except ValueError as error:
                 raise SourceError(f"{url}: page {number} can't be read: {error}") from error
-            if page.get("page") != number:
-                raise Shifted(f"page {number} was asked for, page {page.get('page')!r:.40} came")
-            pages.add(answer.body, docs, page.get("totalDocs"))
-            if page.get("hasNextPage") is not True:
+            if page.fields.get("page") != number:
+                raise Shifted(f"page {number} was asked for, page {page.fields.get('page')!r:.40} came")
+            pages.add(answer.body, [glance(record).id for record in page.records], page.fields.get("totalDocs"))
+            if page.fields.get("hasNextPage") is not True:
                 bodies = pages.close()
                 if pages.twice and name != "launches":  # those are named when they are validated
                     self._warn(f"{name}: {len(pages.twice)} records came twice, the last counts: {some(sorted(pages.twice))}")
                 return bodies
-            if not docs:
+            if not page.records:
                 raise Shifted(f"page {number} is empty but more should follow")

@@ -4,23 +4,17 @@ Facts come from its documentation and from recorded answers. v4 and v5 differ in
 `/query` may put whole objects where the lists have ids.
 """
 
-from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ...core.fields import Flag, Integer, InvalidField, Key, Label, Parts, Prose, Real, Reference, Text, Time, as_json_array
 from ...core.model import Row
+from ...core.schema import LAUNCH_CORES, LAUNCH_CREW, LAUNCH_PAYLOADS, LAUNCHES, Table
 from ...core.validate import invalid_field
-from ..aggregates import Record
+from ..aggregates import Or, Record, empty
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-@cache
-def empty(model: type[Model]) -> Model:
-    """A record without facts."""
-    return model.model_construct()
 
 
 def fit(model: type[Model], raw: Any, path: str) -> Model:
@@ -38,6 +32,8 @@ def id_of(reference: Any, path: str) -> str | None:
 
 
 class Fairings(Record):
+    presence_counts: ClassVar = True  # null says that there are none
+
     reused: Flag | None = None
     recovery_attempt: Flag | None = None
     recovered: Flag | None = None
@@ -91,6 +87,8 @@ class CrewUse(Record):
 
 
 class Launch(Record):
+    """One launch; in `crew` an object is a person, or a person in a role."""
+
     id: Key
     flight_number: Integer | None = None
     name: Label | None = None
@@ -109,7 +107,7 @@ class Launch(Record):
     rocket: Reference | None = None
     launchpad: Reference | None = None
     payloads: Parts[Reference] | None = None
-    crew: Parts[Reference] | None = None
+    crew: Parts[Annotated[Reference, Or(CrewUse)]] | None = None
     cores: Parts[CoreUse] | None = None
     failures: Parts[Failure] | None = None
     ships: Parts[Reference] | None = None
@@ -124,6 +122,7 @@ class Launch(Record):
 class Lookup(BaseModel):
     """A looked-up record; what the tables have no column for is not read. One that a launch holds may be without its id."""
 
+    table: ClassVar[Table] = LAUNCHES  # whose rows have its facts
     id: Key | None = None
 
     def facts(self) -> Row:
@@ -163,6 +162,8 @@ class Launchpad(Pad):
 
 
 class Landpad(Pad):
+    table = LAUNCH_CORES
+
     def facts(self) -> Row:
         return {
             "landpad_name": self.name,
@@ -173,6 +174,7 @@ class Landpad(Pad):
 
 
 class Core(Lookup):
+    table = LAUNCH_CORES
     serial: Label | None = None
     block: Integer | None = None
 
@@ -181,6 +183,7 @@ class Core(Lookup):
 
 
 class Crew(Lookup):
+    table = LAUNCH_CREW
     name: Label | None = None
 
     def facts(self) -> Row:
@@ -197,6 +200,7 @@ class Dragon(BaseModel):
 
 
 class Payload(Lookup):
+    table = LAUNCH_PAYLOADS
     name: Label | None = None
     type: Label | None = None
     reused: Flag | None = None
