@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
+from ..core.checksum.digest import EMPTY, Checksum, add_hashes
 from ..core.model import PartitionKey
 from ..core.schema import LAUNCHES, TABLES
 from ..core.transform import newest
@@ -75,12 +75,6 @@ class Spill:
         for table in TABLES:
             if years and table not in there:
                 self.checksums[table, min(years)] = EMPTY
-
-    def absorb(self, other: "Spill") -> None:
-        """Add all rows of a closed spill, which stay in its files."""
-        for key, checksum in other.checksums.items():
-            self.checksums[key] = combined(self.checksums.get(key, EMPTY), checksum)
-            self.batches.setdefault(key, []).extend(other.batches[key])
 
     def close(self) -> None:
         """No more rows for the tables that have some: they can be read now."""
