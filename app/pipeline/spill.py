@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.checksum.digest import EMPTY, Checksum, add_hashes, combined
+from ..core.checksum.digest import EMPTY, Checksum, add_hashes
 from ..core.model import PartitionKey
 from ..core.schema import LAUNCHES, TABLES
 from ..core.transform import newest
@@ -76,17 +76,12 @@ class Spill:
             if years and table not in there:
                 self.checksums[table, min(years)] = EMPTY
 
-    def absorb(self, other: "Spill") -> None:
-        """Add all rows of a closed spill, which stay in its files."""
-        for key, checksum in other.checksums.items():
-            self.checksums[key] = combined(self.checksums.get(key, EMPTY), checksum)
-            self.batches.setdefault(key, []).extend(other.batches[key])
-
     def close(self) -> None:
         """No more rows for the tables that have some: they can be read now."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+        pa.default_memory_pool().release_unused()  # what it took to make the rows
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""

@@ -13,7 +13,7 @@ from ..schema import Table
 from .text import row_texts
 
 _HASH_HEX = 32
-_ROWS_A_TEXT = 5_000  # as text a row takes several times the memory of Arrow
+_ROWS_A_TEXT = 1_000  # as text a row takes several times the memory of Arrow
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,6 @@ def add_hashes(checksum: Checksum, hashes: Iterable[str]) -> Checksum:
     added = [int(h, 16) for h in hashes]
     digest = reduce(xor, added, int(checksum.digest, 16))
     return Checksum(checksum.rows + len(added), f"{digest:0{_HASH_HEX}x}")
-
-
-def combined(one: Checksum, other: Checksum) -> Checksum:
-    """The checksum of two parts of a partition together."""
-    return Checksum(one.rows + other.rows, f"{int(one.digest, 16) ^ int(other.digest, 16):0{_HASH_HEX}x}")
 
 
 def add_rows_as_stored(checksum: Checksum, table: Table, rows: pa.Table) -> Checksum:
