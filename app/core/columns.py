@@ -85,6 +85,7 @@ def tables_of(launches: Columns, children: Mapping[str, tuple[Children[Any], Col
 
 
 def _table(table: Table, columns: Columns, rows: int) -> pa.Table:
+    assert columns.keys() <= {column.name for column in table.facts}, columns.keys()
     return hashed(table, [_array(column, columns.get(column.name), rows) for column in table.facts])
 
 

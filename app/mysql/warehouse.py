@@ -213,6 +213,7 @@ class MysqlWarehouse:
         try:
             # First of all: by this the second connection knows that it sees this transaction.
             self._session.execute("UPDATE `pipeline_runs` SET `state` = 'merged' WHERE `run_id` = %s", [run.id])
+            merge.changed_before = self.changed_rows()
             for name, parts in staged.items():
                 table = TABLES[name]
                 lineage = [run.id, naive(run.as_of)][: len(sql.lineage(table))]
@@ -227,6 +228,12 @@ class MysqlWarehouse:
                 # Not ROLLBACK: after an interruption the connection may stand anywhere in its dialogue, even inside a load,
                 # where a statement would be taken for data. Closed, the server rolls back and frees the lock.
                 self._session.close()
+
+    def changed_rows(self) -> tuple[int, int]:
+        """How many rows this connection has updated and deleted so far, whoever asked for it: triggers too."""
+        counted = self._session.query("SHOW SESSION STATUS WHERE `Variable_name` IN ('Handler_update', 'Handler_delete')")
+        found = dict(counted)
+        return int(found["Handler_update"]), int(found["Handler_delete"])
 
     def commit(self, run: Run) -> None:
         """Commit; when the answer is lost, look whether it happened before anything is said."""
@@ -261,6 +268,7 @@ class OpenMerge:
         self._run = run
         self._touched = set(touched)
         self._proofs: list[Future[dict[PartitionKey, Checksum]]] = []
+        self.changed_before = (0, 0)
         self.merged: dict[str, Merged] = {}
         self.committed = False
 
@@ -268,6 +276,12 @@ class OpenMerge:
         """Let the server begin to compute what a table that was merged holds, while the next is."""
         if years := {year for name, year in self._touched if name == table}:
             self._proofs.append(self._warehouse.second.merged(self._run, table, years))
+
+    def has_side_effects(self) -> bool:
+        """Whether rows were changed that the merge itself did not, as by a trigger: in any table, proven already or not."""
+        changed = tuple(now - before for now, before in zip(self._warehouse.changed_rows(), self.changed_before, strict=True))
+        own = [(merged.updated, merged.deleted) for merged in self.merged.values()]
+        return changed != (sum(updated for updated, _ in own), sum(deleted for _, deleted in own))
 
     def beside(self) -> dict[PartitionKey, Checksum]:
         """What the second connection found, once all of it is there."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,9 @@ from .published import Published
 from .quarantine import RejectsFile, check_count, write_lines
 from .retention import retain
 from .spill import Spill
+
+if TYPE_CHECKING:
+    from .backfill import Backfill
 
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
 MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
@@ -124,14 +128,10 @@ def received(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
     """Validate and transform every launch; nothing is asked of either store. Raises PipelineError."""
     telemetry = adapters.telemetry
     with telemetry.stage("validate") as counts:
-        found = validated(adapters.source, responses, run.as_of, spool / "rows-1", progress=telemetry.progress)
-        if again := found.superseded:  # the last record with an id counts, the earlier ones are passed over in a second reading
-            launches = responses["launches"]
-            if not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
-                telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
-            found = validated(
-                adapters.source, responses, run.as_of, spool / "rows-2", skip=set(again), progress=telemetry.progress
-            )
+        found, again = last_of_each(adapters.source, responses, run.as_of, spool, progress=telemetry.progress)
+        launches = responses["launches"]
+        if again and not (launches.base or launches.archived or launches.watermark):  # changes replace what they come on top of
+            telemetry.warn(f"{len(again)} launches came twice, the last counts: {some(again.values())}")
         telemetry.warn_if(sorted(found.unknown_fields), "fields that the contract does not know")
         for note, times in sorted(found.notes.items()):
             telemetry.warn(f"{note} ({times} launches)")
@@ -148,15 +148,25 @@ def received(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
 
 
 def carry_over(
-    run: Run, adapters: Adapters, candidate: Candidate, current: CurrentState, published: Published, *, trusted: bool
+    run: Run,
+    adapters: Adapters,
+    candidate: Candidate,
+    current: CurrentState,
+    published: Published,
+    *,
+    trusted: bool,
+    backfill: "Backfill | None",
 ) -> None:
     """Add what the stores have and the source does not send: last good rows of launches that can't be used, and the history.
 
-    Raises PipelineError.
+    With a backfill they are those of all its answers. Raises PipelineError.
     """
     telemetry, spill = adapters.telemetry, candidate.spill
     with telemetry.stage("history") as counts:
-        if not is_source_change(current, run):  # the tables hold one source, never a mixture
+        news = LAUNCH_CHANGES.arrow.empty_table()
+        if backfill:
+            candidate.retained, news = backfill.follow(run, adapters, current, published, spill)
+        elif not is_source_change(current, run):  # the tables hold one source, never a mixture
             is_ahead = is_mysql_ahead(current)
             lake_first = trusted or (is_followed(current, run) and not is_ahead)
             candidate.retained = retain(
@@ -169,11 +179,13 @@ def carry_over(
                 lake_first=lake_first,
             )
         spill.close()
-        carry_history(adapters, current, published, spill)
-        if is_followed(current, run):
+        # Elsewhere, what an attempt that failed has put there is no history of the runs whose ids it names.
+        if current.manifest or current.last_run.merged_id or not run.is_elsewhere:
+            carry_history(adapters, current, published, spill)
+        if is_followed(current, run) and not backfill:
             news = launch_changes(run, changes_of(adapters, current, published, spill, LAUNCHES))
-            spill.add(LAUNCH_CHANGES.name, news)
-            counts["changes"] = news.num_rows
+        spill.add(LAUNCH_CHANGES.name, news)
+        counts["changes"] = news.num_rows
         spill.close()
         spill.complete()
         counts["retained"] = len(candidate.retained)
@@ -181,6 +193,22 @@ def carry_over(
     telemetry.warn_if(
         lost, "neither store holds what was published any more; what is left was kept, and their changes are not known"
     )
+
+
+def last_of_each(
+    source: Source,
+    responses: Mapping[str, Response],
+    as_of: datetime,
+    spool: Path,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Validated, dict[int, str]]:
+    """All launches of a source's answers, of each id the last record; and the earlier ones. Raises PipelineError."""
+    found = validated(source, responses, as_of, spool / "rows-1", progress=progress)
+    again = found.superseded
+    if again:  # the earlier ones are passed over in a second reading
+        found = validated(source, responses, as_of, spool / "rows-2", skip=set(again), progress=progress)
+    return found, again
 
 
 def validated(

@@ -139,13 +139,17 @@ def _publish(
             counted.update(files=len(stored), bytes=sum(puts.written[key].size for key in stored))
         with telemetry.stage("prove") as proven:
             beside = {key: checksum for key, checksum in merge.beside().items() if checksum == wanted[key]}
-            in_mysql = beside | merge.checksums(plan.touched - beside.keys())  # the first connection has the last word
-            in_s3 = stored | {key: future.result() for key, future in reading.items()}
+            to_prove = plan.touched
+            if merge.has_side_effects():
+                beside, to_prove = {}, set(wanted)
+            in_mysql = beside | merge.checksums(to_prove - beside.keys())  # the first connection has the last word
+            in_s3 = {key: wanted[key] for key in to_prove - plan.touched}  # as was seen before: only MySQL has triggers
+            in_s3 |= stored | {key: future.result() for key, future in reading.items()}
             rows = {key: count for key, count in merge.counts().items() if key not in candidate.lost}
-            if found := differences(wanted, plan.touched, in_s3, in_mysql, rows):
+            if found := differences(wanted, to_prove, in_s3, in_mysql, rows):
                 raise StoresDisagree("the stores do not hold what was sent: " + some(found), hint="the merge was rolled back")
             summary.stores_equal = True
-            proven.update(partitions=len(plan.touched), beside=len(beside))
+            proven.update(partitions=len(to_prove), beside=len(beside))
         with telemetry.stage("commit"), telemetry.uninterrupted():
             merge.commit()
             summary.state = RunState.MERGED

@@ -18,6 +18,7 @@ from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..lake.workers import workers
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
+from .backfill import Backfill
 from .candidate import Candidate, carry_over, received
 from .look import look, numbered_above
 from .publish import publish, with_iceberg
@@ -27,8 +28,18 @@ Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
 
 
-def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spool: Path, summary: RunSummary) -> Head:
+def run(
+    run: Run,
+    adapters: Adapters,
+    limits: Limits,
+    stale_after_days: int,
+    spool: Path,
+    summary: RunSummary,
+    backfill: Backfill | None = None,
+) -> Head:
     """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the summary as it goes.
+
+    With a backfill what was received is the last of many answers, none of which was published there.
 
     Returns the rows for whoever shows them. Raises PipelineError; whatever it is, both stores hold what they held before, or
     the next run repairs what this one began.
@@ -64,7 +75,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
             return functools.partial(published_rows, lake, current.manifest)
         archived, responses = archive(run, adapters, responses, spool)
         candidate = received(run, adapters, responses, spool)
-    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted)
+    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
     _warn_of_years(candidate.spill.checksums, telemetry)

@@ -56,6 +56,8 @@ def _fields_of_records(model: type[Record]) -> list[str]:
 
 
 def _holds_records(annotation: Any) -> bool:
+    if isinstance(annotation, Or):
+        annotation = annotation.model
     is_record = isinstance(annotation, type) and issubclass(annotation, Record)
     return is_record or any(map(_holds_records, get_args(annotation)))
 

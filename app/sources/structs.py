@@ -21,6 +21,7 @@ from ..core.fields import (
     Amount,
     Flag,
     Integer,
+    InvalidField,
     Key,
     Label,
     NumberKey,
@@ -31,7 +32,9 @@ from ..core.fields import (
     Text,
     Time,
 )
+from ..core.model import UnreadableRecord
 from ..core.schema import Kind
+from ..core.validate import parsed
 from .aggregates import Or, Record
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -78,16 +81,21 @@ class Reader(Generic[Model]):
         self._model = model
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct_of(model)).decode
 
-    def sure(self, record: bytes) -> Model | None:
-        """A record whose every field is known to fit; None where that takes a closer look."""
+    def sure(self, record: Any) -> Model | None:
+        """A record in bytes whose every field is known to fit; None where that takes a closer look."""
+        if not isinstance(record, bytes):
+            return None
         try:
             found: Model = self._decode(record)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return found
 
-    def model(self, raw: Any) -> Model:
-        """A record as the model takes it. Raises ValidationError."""
+    def careful(self, record: Any) -> Model:
+        """A record, in bytes or parsed, as the model takes it. Raises ValidationError or InvalidField."""
+        raw = parsed(record) if isinstance(record, bytes) else record
+        if isinstance(raw, UnreadableRecord):
+            raise InvalidField("", raw.text, raw.reason)
         return self._model.model_validate(raw)
 
 

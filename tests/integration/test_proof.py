@@ -67,6 +67,34 @@ def test_what_a_server_alters_is_found_by_both_connections(program: Program, mys
     assert program.in_mysql("launches") == before
 
 
+def test_what_a_trigger_alters_in_another_table_is_found_wherever_it_is(program: Program, mysql: Login, api: SampleApi) -> None:
+    """A table may be proven already, or not be touched by the run at all."""
+    program.run()
+    before = program.in_mysql("launches")
+    admin = replace(mysql, database=program.login.database)
+    alters = "UPDATE launches SET details = 'altered' ORDER BY launch_id LIMIT 1"
+    admin.query(f"CREATE TRIGGER reaches AFTER INSERT ON launch_changes FOR EACH ROW {alters}")
+    newest = few(FEW - 1)
+    api.set("launches", [*(few(index) for index in range(FEW - 1)), newest | {"name": "Renamed"}])
+    assert "MySQL launches" in program("run", code=8).lines[-1]["message"]
+    assert program.in_mysql("launches") == before
+    admin.query("DROP TRIGGER reaches")
+    assert proven(program("run"))[1] > 0
+
+
+def test_a_trigger_that_keeps_a_table_of_its_own_does_no_harm(program: Program, mysql: Login, api: SampleApi) -> None:
+    admin = replace(mysql, database=program.login.database)
+    admin.query("CREATE TABLE tally (number INT)")
+    admin.query("INSERT INTO tally VALUES (0)")
+    program.run()
+    admin.query("CREATE TRIGGER counts AFTER UPDATE ON launches FOR EACH ROW UPDATE tally SET number = number + 1")
+    rename_all(api)
+    partitions, beside = proven(program("run"))
+    assert (partitions > 0, beside) == (True, 0)
+    program.assert_equal(FEW)
+    admin.query("DROP TABLE tally")
+
+
 @pytest.fixture
 def warehouse(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[MysqlWarehouse]:
     """A run that has looked."""
@@ -89,6 +117,7 @@ def test_the_second_connection_sees_what_is_not_yet_committed_while_nobody_else_
     with warehouse.merge(RUN, {}, {}, [key]) as merge:
         warehouse._session.execute(f"DELETE FROM launches WHERE launch_year = {year} LIMIT 1")
         merge.prove(LAUNCHES.name)
+        assert merge.has_side_effects()
         inside = merge.checksums([key])
         assert merge.beside() == inside != {key: before}
         assert warehouse.all_checksums().result()[key] == before

@@ -110,6 +110,27 @@ def test_a_struct_has_every_field_of_its_model() -> None:
         assert struct_of(model).__struct_fields__ == tuple(model.model_fields)
 
 
+def test_fields_that_are_not_declared_are_named_wherever_they_stand() -> None:
+    record = json.loads(encode(launch(186) | {"new": 1}))  # with a crew
+    record["crew"][0]["new"] = record["cores"][0]["new"] = record["links"]["patch"]["new"] = 1
+    (checked,) = validate([(0, encode(record).encode())], SAMPLE)
+    assert sorted(checked.unknown_fields) == ["cores.new", "crew.new", "links.patch.new", "new"]
+    record = json.loads(encode(as_library(launch(186))))
+    record["mission"]["new"] = record["rocket"]["spacecraft_stage"][0]["launch_crew"][0]["new"] = 1
+    (checked,) = validate([(0, encode(record).encode())], LIBRARY)
+    assert sorted(checked.unknown_fields) == ["mission.new", "rocket.spacecraft_stage.launch_crew.new"]
+
+
+def test_many_rows_come_in_several_parts_that_are_whole_together() -> None:
+    records = [{"id": f"l{i}", "date_utc": "2020-01-01T00:00:00Z", "payloads": [None] * 900} for i in range(50)]
+    records[40]["name"] = 7
+    parts = list(validate(((i, encode(record).encode()) for i, record in enumerate(records)), SAMPLE))
+    assert len(parts) > 2
+    assert max(part.tables["launch_payloads"].num_rows for part in parts) <= 20_000
+    assert sorted(index for part in parts for index in part.indexes) == [*range(40), *range(41, 50)]
+    assert [reject.index for part in parts for reject, _ in part.rejected] == [40]
+
+
 def test_faults_that_show_in_columns_alone_are_found_among_many() -> None:
     records = [
         {"id": f"l{i}", "date_utc": "2020-01-01T00:00:00Z", "ships": ["s" * 64] * (300 * (i % 40 == 7))} for i in range(200)

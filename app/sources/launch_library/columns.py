@@ -11,8 +11,7 @@ from msgspec import UNSET
 
 from ...core.columns import Children, Columns, Counts, tables_of
 from ...core.fields import MAX_PARTS, InvalidField, as_json_array
-from ...core.model import Checked, UnreadableRecord
-from ...core.validate import parsed
+from ...core.model import Checked
 from ..aggregates import core_facts, empty, name_unknown_fields, payload_facts
 from ..structs import Reader, as_struct
 from .models import (
@@ -88,12 +87,9 @@ class LaunchLibraryParser:
     def read(self, record: Any) -> tuple[Launch, Counter[str]]:
         """One launch, and the fields that the models do not declare. Raises ValidationError or InvalidField."""
         checked = Checked()
-        launch = self._launches.sure(record) if isinstance(record, bytes) else None
+        launch = self._launches.sure(record)
         if launch is None:
-            raw = parsed(record) if isinstance(record, bytes) else record
-            if isinstance(raw, UnreadableRecord):
-                raise InvalidField("", raw.text, raw.reason)
-            model = self._launches.model(raw)
+            model = self._launches.careful(record)
             name_unknown_fields(model, checked)
             launch = as_struct(model)
         provider = launch.launch_service_provider.id if launch.launch_service_provider else None

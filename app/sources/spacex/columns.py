@@ -9,9 +9,9 @@ from msgspec import UNSET
 
 from ...core.columns import Children, Columns, Counts, tables_of
 from ...core.fields import InvalidField, Shown, as_json_array
-from ...core.model import Checked, Row, UnreadableRecord
+from ...core.model import Checked, Row
 from ...core.source import SetAside
-from ...core.validate import parsed, rejection, shortened
+from ...core.validate import rejection, shortened
 from ...errors import SourceError
 from ..aggregates import core_facts, empty, name_unknown_fields, payload_facts
 from ..structs import Reader, as_struct
@@ -65,16 +65,12 @@ class SpacexParser:
 
     def read(self, record: Any) -> tuple[Launch, Counter[str]]:
         """One launch, and the fields that the models do not declare. Raises ValidationError or InvalidField."""
-        launch = self._launches.sure(record) if isinstance(record, bytes) else None
-        if launch is not None:
+        if launch := self._launches.sure(record):
             if self._has_faults:
                 self._check_references(launch)
             return launch, _NOTHING
-        raw = parsed(record) if isinstance(record, bytes) else record
-        if isinstance(raw, UnreadableRecord):
-            raise InvalidField("", raw.text, raw.reason)
         checked = Checked()
-        model = self._launches.model(raw)
+        model = self._launches.careful(record)
         model.crew = model.crew and [_in_role(one, f"crew[{i}]") for i, one in enumerate(model.crew)]
         self._check_references(model)
         name_unknown_fields(model, checked)
