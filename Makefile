@@ -10,10 +10,11 @@ PREFECT := build/prefect
 AIRFLOW := build/airflow
 PACKAGE := build/package
 BARE := build/bare
+SPARK := build/spark
 DOCS := build/docs
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: soak bench audit clean test-integrations package docs
+.PHONY: soak bench audit clean test-integrations package docs spark test-spark
 .SUFFIXES:
 
 help: ## Show this list
@@ -73,6 +74,13 @@ test-integrations: package $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/u
 	@$(VENV) -c "from tests.services.install import find_or_install_server as find; find()"
 	@tests/integrations/on-loopback $(VENV) -m pytest --numprocesses 2 --dist loadgroup tests/integrations $(ARGS)
 
+spark: package $(SPARK)/up-to-date ## Spark with the program, in build/spark
+	@$(SPARK)/bin/python -m pip --disable-pip-version-check install -qq --no-index --no-deps --force-reinstall $(PACKAGE)/*.whl
+
+test-spark: spark ## replay on a Spark cluster of this machine (FULL=1: 500 runs)
+	@command -v java >/dev/null || { echo "NOT TESTED: there is no Java on PATH" >&2; case "$$CI" in ""|0|false) exit 0 ;; *) exit 1 ;; esac; }
+	@$(VENV) -m pytest tests/spark $(ARGS)
+
 bench: $(READY) $(BENCH)/up-to-date ## Measure it beside others into benchmarks/RESULTS.md
 	@$(VENV) -m benchmarks $(ARGS)
 
@@ -81,8 +89,9 @@ $(BENCH)/up-to-date: benchmarks/requirements.txt
 $(PREFECT)/up-to-date: integrations/prefect/requirements.txt
 $(AIRFLOW)/up-to-date: integrations/airflow/requirements.txt
 $(BARE)/up-to-date: requirements.txt
+$(SPARK)/up-to-date: integrations/spark/requirements.txt
 $(DOCS)/up-to-date: docs/site/requirements.txt
-$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date $(DOCS)/up-to-date:
+$(INFRA)/up-to-date $(BENCH)/up-to-date $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/up-to-date $(DOCS)/up-to-date $(SPARK)/up-to-date:
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r $<
 	@touch $@
@@ -109,6 +118,8 @@ lock: $(TOOLS) ## Compile the pinned requirements (ARGS=--upgrade)
 	@for part in requirements-infra docs/site/requirements benchmarks/requirements integrations/prefect/requirements integrations/airflow/requirements; do \
 	  $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" $(ARGS) $$part.in -o $$part.txt || exit 1; done
+	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" $(ARGS) --constraint requirements.txt --extra spark pyproject.toml -o integrations/spark/requirements.txt
 
 audit: $(TOOLS) ## Look for known vulnerabilities in pinned packages
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install pip-audit
@@ -129,6 +140,7 @@ clean: ## Remove everything that was made here, .venv too
 #=       ENGINE=native     run-local: processes of this machine; docker: containers
 #=       ARGS=…            more arguments for what is started: run, pytest, soak
 #=       TEST_MYSQL_HOST=… tests, bench: a server that is there (_PORT, _USER, …)
+#=       FULL=1            test-spark: an archive of 500 runs, and all sizes of chunks
 #=       EXAMPLES=20000    test-fault: more hostile data
 #=       PYTHON_IMAGE=…    image, test-e2e, test-infra: another base image; also
 #=                         MYSQL_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL

@@ -89,6 +89,7 @@ def verify(**options: Any) -> Request:
     epilog=_examples(
         "replay 20261125T101209Z-c7f52c84",
         "replay --from 2026-11-01 --to 2026-11-25 --to-prefix again --to-database again",
+        "replay --from 2024-01-01 --to-prefix again --to-database again --processes 8",
     )
 )
 @click.argument("run_id", required=False)
@@ -96,6 +97,7 @@ def verify(**options: Any) -> Request:
 @click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="… to this day, in order.")
 @click.option("--to-prefix", help="Publish under this prefix of the bucket; with --to-database.")
 @click.option("--to-database", help="Load into this database; with --to-prefix.")
+@click.option("--processes", type=click.IntRange(1), help="Read a range in so many processes, publish once; elsewhere only.")
 @_json
 @_rows
 @_gate
@@ -109,6 +111,8 @@ def replay(since: datetime | None, until: datetime | None, **options: Any) -> Re
         raise click.UsageError("give either a run id, or --from and --to")
     if (options["to_prefix"] is None) != (options["to_database"] is None):
         raise click.UsageError("--to-prefix and --to-database go together: each alone would leave the other store as it is")
+    if options["processes"] and (options["run_id"] or not options["to_prefix"]):
+        raise click.UsageError("--processes is for a range elsewhere: give --from or --to, --to-prefix and --to-database")
     if since and until and since > until:
         raise click.UsageError(f"--from {since:%Y-%m-%d} is after --to {until:%Y-%m-%d}")
     return Request("replay", since=since and since.date(), until=until and until.date(), **options)

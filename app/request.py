@@ -21,6 +21,7 @@ class Request:
     until: date | None = None
     to_prefix: str | None = None
     to_database: str | None = None
+    processes: int | None = None
     limit: int = 20
     rows: int | None = None
     out: Path | None = None

@@ -18,6 +18,7 @@ _HOST = r"([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _ADDRESS = rf"(?i:https?)://{_HOST}(:{_PORT})?(/[!-~]*)?"
 _VERSION = r"/(v[45]|latest|2\.[0-9]+\.[0-9]+)(/.*)?$"
+_SECRETS = ("mysql_password", "mysql_admin_password", "launch_library_token")
 _TEXT_OF_A_PERSON = {"mysql_password", "mysql_admin_password"}  # may hold anything that a person can think of
 _OF_CLIENTS = re.compile(r"AWS_[A-Z0-9_]+|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)  # what boto3 and requests read
 _HINT = f"docs/settings.md explains them, python -m {__package__}.env_file prints a file to fill in"
@@ -167,7 +168,7 @@ class Settings(BaseSettings):
     max_shrink_ratio: Ratio = Field(0.10, description="gate: most of a table that may vanish")
     stale_after_days: Whole = Field(30, ge=1, le=36_500, description="warn when the newest past launch is older")
 
-    @field_validator("mysql_password", "mysql_admin_password", "launch_library_token")
+    @field_validator(*_SECRETS)
     @classmethod
     def _one_secret(cls, value: SecretStr) -> SecretStr:
         try:
@@ -191,6 +192,10 @@ class Settings(BaseSettings):
         if isinstance(value, str) and value and (fault := _fault_of(value, any_text=info.field_name in _TEXT_OF_A_PERSON)):
             raise ValueError(fault)
         return value
+
+    def without_secrets(self) -> "Settings":
+        """The same settings for a process that goes to S3 alone."""
+        return self.model_copy(update=dict.fromkeys(_SECRETS, SecretStr("")))
 
     def elsewhere(self, prefix: str, database: str) -> "Settings":
         """The same settings for another prefix of the bucket and another database, without Iceberg, whose tables are of this one.

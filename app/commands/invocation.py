@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -45,28 +45,38 @@ class Invocation:
         started_at = datetime.now(UTC)
         self.telemetry = Telemetry(_new_run_id(started_at), self.logger, self.interrupts, self.view)
         self.source: Source = sources.module(settings.source).make(settings, self.telemetry.warn)
-        self._begin(started_at, started_at, None)
+        self._begin(started_at, None, None)
 
     def begin(self, replayed_run_id: str, as_of: datetime | None) -> None:
-        """Begin another run, which repeats an earlier one, as of then where that is given."""
+        """Begin another run, which repeats an earlier one; with `as_of` elsewhere, as if that had run there then."""
         started_at = datetime.now(UTC)
         self.telemetry.begin(_new_run_id(started_at))
-        self._begin(started_at, as_of or started_at, replayed_run_id)
+        self._begin(started_at, as_of, replayed_run_id)
 
-    def _begin(self, started_at: datetime, as_of: datetime, replayed_run_id: str | None) -> None:
-        self.run = Run(self.telemetry.run_id, started_at, self.source.name, as_of, replayed_run_id, self.request.command)
+    def _begin(self, started_at: datetime, as_of: datetime | None, replayed_run_id: str | None) -> None:
+        self.run = Run(
+            *(self.telemetry.run_id, started_at, self.source.name, as_of or started_at, replayed_run_id),
+            command=self.request.command,
+            is_elsewhere=as_of is not None,
+        )
         self.summary = RunSummary(self.run.id, self.run.source, started_at, self.request.command)
         # The telemetry goes on counting in the summary itself.
         self.summary.warnings, self.summary.stage_seconds = self.telemetry.warnings, self.telemetry.stage_seconds
 
     @contextlib.contextmanager
-    def adapters(self, *, prefix: str | None = None, database: str | None = None) -> Iterator[Adapters]:
+    def adapters(
+        self,
+        *,
+        prefix: str | None = None,
+        database: str | None = None,
+        make_lake: Callable[[Settings, Callable[[str], None]], S3Lake] = S3Lake,
+    ) -> Iterator[Adapters]:
         """Source, lake and warehouse, connected; under another prefix and in another database where they are given."""
         settings = self.settings
         if prefix is not None and database is not None:
             settings = settings.elsewhere(prefix, database)
         with self.telemetry.stage("connect"):
-            lake = S3Lake(settings, self.telemetry.warn)
+            lake = make_lake(settings, self.telemetry.warn)
             warehouse = MysqlWarehouse(settings, self.telemetry.warn)
         with warehouse:
             yield Adapters(self.source, lake, warehouse, self.telemetry)

@@ -11,6 +11,7 @@ from ..errors import DeadlineExceeded, LockHeld, PipelineError, UnreadableObject
 from ..mysql.warehouse import MysqlWarehouse
 from ..pipeline import run as pipeline
 from ..pipeline.adapters import Adapters
+from ..pipeline.backfill import Backfill
 from ..telemetry.redaction import redacted
 from .invocation import Invocation
 
@@ -19,12 +20,12 @@ _SHOW_TIMEOUT_S = 5
 _RECORD_TIMEOUT_S = 4  # for what a failed run still writes into pipeline_runs
 
 
-def publish(job: Invocation, adapters: Adapters, spool: Path) -> pipeline.Head:
+def publish(job: Invocation, adapters: Adapters, spool: Path, backfill: Backfill | None = None) -> pipeline.Head:
     """Run the pipeline once. Raises PipelineError, after the failure was written into pipeline_runs as far as possible."""
     folder = spool / job.run.id
     folder.mkdir()
     with recorded(job, adapters):
-        return pipeline.run(job.run, adapters, job.limits, job.settings.stale_after_days, folder, job.summary)
+        return pipeline.run(job.run, adapters, job.limits, job.settings.stale_after_days, folder, job.summary, backfill)
 
 
 @contextlib.contextmanager

@@ -48,8 +48,8 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _GC_THRESHOLD = 50_000  # batches are many objects without cycles: at the default, reading takes almost twice the time
 
 
-def execute(request: Request) -> int:
-    """Execute the command; its exit code."""
+def execute(request: Request, instead: Callable[[Invocation, Path], None] | None = None) -> int:
+    """Execute the command, or what a caller does `instead` of it; its exit code."""
     gc.set_threshold(_GC_THRESHOLD)
     try:
         settings = load_settings(request.env_files, for_init_db=request.command == "init-db")
@@ -59,6 +59,8 @@ def execute(request: Request) -> int:
         conclude(message, sys.stderr)
         return error.exit_code
     command = _COMMANDS[request.command]
+    if instead:
+        command = dataclasses.replace(command, execute=instead)
     job = Invocation(request, settings)
     _log_failures_elsewhere(job.logger)
     group = settings.log_group if command.changes_data else ""

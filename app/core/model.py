@@ -21,7 +21,8 @@ PartitionKey = tuple[str, int]
 class Run:
     """One run's identity, given to it and never invented inside.
 
-    `as_of` is when it began, or, for a replay into another place, when the run that it repeats did.
+    `as_of` is when it began. A replay into another place `is_elsewhere`: there it is as if the run that it repeats had run, and
+    `as_of` is when that began.
     """
 
     id: str
@@ -30,6 +31,12 @@ class Run:
     as_of: datetime
     replayed_run_id: str | None = None
     command: str = "run"
+    is_elsewhere: bool = False
+
+    @property
+    def history_id(self) -> str:
+        """The id that the history names: elsewhere that of the run that is repeated."""
+        return self.replayed_run_id if self.is_elsewhere and self.replayed_run_id else self.id
 
 
 class _Frozen(BaseModel):

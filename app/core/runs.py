@@ -154,6 +154,7 @@ class RecordedRun(TypedDict):
     error: str | None
     number: int | None
     command: str | None
+    replayed_run_id: str | None
 
 
 @dataclass(frozen=True)

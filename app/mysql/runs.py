@@ -42,7 +42,7 @@ class RunsTable:
             sql.insert_run(),
             [
                 *(run.id, run.command, run.source, naive(run.started_at)),
-                *(__version__, SCHEMA_VERSION, TRANSFORM_VERSION),
+                *(__version__, SCHEMA_VERSION, TRANSFORM_VERSION, run.replayed_run_id),
             ],
         )
         number = self.number_of(run.id)
@@ -81,6 +81,17 @@ class RunsTable:
         return {text_of(run_id): text_of(source) for run_id, source in rows}
 
     @checked
+    def merged_runs(self) -> list[tuple[str, str | None]]:
+        """The runs that merged, newest first, each with the run that it repeated."""
+        if "replayed_run_id" not in self._columns():
+            return []
+        rows = query_if_there(
+            self._session(),
+            f"SELECT `run_id`, `replayed_run_id` FROM `pipeline_runs` WHERE `state` IN ('merged', 'published') {_NEWEST}",
+        )
+        return [(text_of(run_id), replayed and text_of(replayed)) for run_id, replayed in rows]
+
+    @checked
     def last_run(self) -> LastRun:
         """The newest run, and the newest that merged; called before `start`."""
         newest = query_if_there(self._session(), f"SELECT `state` FROM `pipeline_runs` {_NEWEST} LIMIT 1")
@@ -108,10 +119,13 @@ class RunsTable:
 
     @checked
     def _runs(self, which: str, value: Any) -> list[dict[str, Any]]:
-        names = [name for name, _ in sql.RUNS_COLUMNS]
+        there = self._columns()
+        names = [name for name, _ in sql.RUNS_COLUMNS if name in there]
+        if not names:
+            return []
         listed = ", ".join(map(quoted, names))
         rows = query_if_there(self._session(), f"SELECT {listed} FROM `pipeline_runs` {which}", [value])
-        found = [dict(zip(names, row, strict=True)) for row in rows]
+        found = [dict.fromkeys(name for name, _ in sql.RUNS_COLUMNS) | dict(zip(names, row, strict=True)) for row in rows]
         for run in found:
             run["state"] = _known_state(run["state"])
             run["started_at"] = _time(run["started_at"]) or _LONG_AGO
@@ -119,6 +133,10 @@ class RunsTable:
             for name in ("rows_by_table", "stage_seconds"):
                 run[name] = _parsed(run[name])
         return found
+
+    def _columns(self) -> set[str]:
+        """The columns that are there: those that an earlier version did not have are added by the next run."""
+        return {text_of(name) for name, *_ in query_if_there(self._session(), "SHOW COLUMNS FROM `pipeline_runs`")}
 
     def finish(self, summary: RunSummary) -> None:
         """Write how a run ended. Raises WarehouseError."""

@@ -44,6 +44,7 @@ RUNS_COLUMNS: tuple[tuple[str, str], ...] = (
     ("error", Kind.PROSE.value.mysql),
     ("number", "BIGINT"),
     ("command", "VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin"),
+    ("replayed_run_id", Kind.KEY.value.mysql),
 )
 RUNS_MEANING = "A run, or another command that writes; MySQL alone has it"
 RUNS_MEANINGS = {
@@ -61,6 +62,7 @@ RUNS_MEANINGS = {
     "error": "Why it failed",
     "number": "The run's number, given by the server: runs are ordered by it",
     "command": "run, verify, replay",
+    "replayed_run_id": "The run that it repeated; the last one, where it repeated many at once",
 }
 # The backslash first, or those that the others bring would be doubled.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
@@ -209,7 +211,7 @@ def insert_run() -> str:
     """The row of a run that begins, numbered after all others."""
     return (
         "INSERT INTO `pipeline_runs` (`run_id`, `command`, `source`, `started_at`, `state`, `app_version`, `schema_version`, "
-        "`transform_version`, `number`) SELECT %s, %s, %s, %s, 'running', %s, %s, %s, "
+        "`transform_version`, `replayed_run_id`, `number`) SELECT %s, %s, %s, %s, 'running', %s, %s, %s, %s, "
         "COALESCE(MAX(`number`), 0) + 1 FROM `pipeline_runs`"
     )
 

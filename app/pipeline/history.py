@@ -118,7 +118,7 @@ def launch_changes(run: Run, found: Difference) -> pa.Table:
         add(rows, name, {"old_value": old, "new_value": new})
     count = len(columns["launch_id"])
     of_run: dict[str, list[object]] = {
-        "run_id": [run.id] * count,
+        "run_id": [run.history_id] * count,
         "changed_at": [run.as_of] * count,
         "source": [run.source] * count,
     }

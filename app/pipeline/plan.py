@@ -48,7 +48,7 @@ def preview(run: Run, adapters: Adapters, limits: Limits, spool: Path, summary: 
         current = found.with_checksums({key: Checksum(rows, "differs") for key, rows in warehouse.counts().items()})
     summary.repaired = departures(current) if readable and current.manifest else []
     published = Published(adapters, current)
-    carry_over(run, adapters, candidate, current, published, trusted=trusted or not readable)
+    carry_over(run, adapters, candidate, current, published, backfill=None, trusted=trusted or not readable)
     fill(summary, candidate)
     summary.rows = rows_by_table(candidate.spill.checksums)
     with adapters.telemetry.stage("reconcile"):

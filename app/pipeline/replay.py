@@ -1,6 +1,6 @@
 """What an earlier run received, from the raw archive, in the place of the API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from ..core.source import Parser, SetAside, Source
 from ..errors import LakeError
 from ..lake.store import S3Lake
 from ..mysql.warehouse import MysqlWarehouse
+from .adapters import Adapters
 
 
 class ArchivedSource:
@@ -41,6 +42,34 @@ class ArchivedSource:
     def probe(self, now: datetime, spool: Path) -> str:
         """What the API itself says."""
         return self._source.probe(now, spool)
+
+
+def not_yet_there(run_ids: Sequence[str], numbers: Mapping[str, int], adapters: Adapters) -> list[str]:
+    """The runs, in their order, that another place does not have yet, and the one that it holds: there they are followed on.
+
+    So a replay that was stopped goes on when it is repeated, and no change is written into the history twice. Raises LakeError
+    where the place is further on already.
+    """
+    replayed = [(replayed_id or run_id, replayed_id) for run_id, replayed_id in adapters.warehouse.runs_table.merged_runs()]
+    if not replayed and (manifest := adapters.lake.latest().manifest):
+        replayed = [(manifest.replayed_run_id or manifest.run_id, manifest.replayed_run_id)]
+    if not replayed:
+        return list(run_ids)
+
+    def order(run_id: str) -> tuple[int, str]:
+        return numbers.get(run_id, 0), run_id
+
+    held = replayed[0][0]
+    newest = next((replayed_id for _, replayed_id in replayed if replayed_id), held)
+    if held not in {*numbers, *run_ids}:  # a run of that place's own, after the replays or instead of them
+        is_further = any(order(run_id) <= order(newest) for run_id in run_ids) and newest != held
+        left = [] if is_further else list(run_ids)
+    else:
+        left = [run_id for run_id in run_ids if order(run_id) >= order(held)]
+    if run_ids and not left:
+        message = f"{adapters.lake.place} is further on: it holds run {newest}"
+        raise LakeError(message, hint="replay later runs, or into another prefix and database that hold nothing")
+    return left
 
 
 def archived_run(lake: S3Lake, warehouse: MysqlWarehouse, source: str, run_id: str) -> Manifest:

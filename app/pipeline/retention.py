@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from ..core.model import Rejected
 from ..core.schema import LAUNCHES, SNAPSHOT
+from ..core.spans import retained_ids
 from .adapters import Adapters
 from .published import Published
 from .spill import Spill
@@ -27,26 +28,33 @@ def retain(
     `is_ahead`: MySQL holds what a run committed and did not publish. Raises PipelineError when a store does not answer.
     """
     rejects = list(rejects)
-    wanted = {reject.id for reject in rejects if reject.id} - accepted
-    everything = any(reject.id is None for reject in rejects)
-    if not wanted and not everything:
+    rejected = {reject.id for reject in rejects if reject.id}
+    all_ids_known = all(reject.id for reject in rejects)
+    if all_ids_known and rejected <= accepted:
         return set()
-    in_mysql = adapters.warehouse.launch_ids() - accepted
-    in_lake = set(published.table(LAUNCHES.name)["launch_id"].to_pylist()) - accepted
+    in_mysql = retained_ids(adapters.warehouse.launch_ids(), accepted, rejected, all_ids_known=all_ids_known)
+    in_lake = set(published.table(LAUNCHES.name)["launch_id"].to_pylist())
+    in_lake = retained_ids(in_lake, accepted, rejected, all_ids_known=all_ids_known)
     if is_ahead:
         in_lake &= in_mysql  # the others were deleted by what was committed, and are not to come back
-    if everything:
-        wanted |= in_mysql | in_lake
     # The manifest's versions are what both stores held, whatever was done to MySQL since; unless MySQL is ahead of the manifest:
     # then the lake fills in what was altered there.
-    retained = _add_published(spill, published, wanted & in_lake) if lake_first else set()
-    retained |= _add(spill, adapters.warehouse.rows_of((wanted & in_mysql) - retained))
-    retained |= _add_published(spill, published, (wanted & in_lake) - retained)
-    lost = sorted((wanted & in_mysql) - retained)
+    retained = _add_published(spill, published, in_lake) if lake_first else set()
+    retained |= _add(spill, adapters.warehouse.rows_of(in_mysql - retained))
+    retained |= _add_published(spill, published, in_lake - retained)
+    lost = sorted(in_mysql - retained)
     adapters.telemetry.warn_if(
         lost, "launches are left out: they are rejected, their last rows were altered in MySQL, and the lake has none"
     )
     return retained
+
+
+def keep(spill: Spill, ids: set[str], adapters: Adapters, published: Published, *, is_ahead: bool) -> None:
+    """Add the rows that are held of some launches. Raises PipelineError."""
+    if is_ahead:
+        _add(spill, adapters.warehouse.rows_of(ids))
+    else:
+        _add_published(spill, published, ids)
 
 
 def _add_published(spill: Spill, published: Published, ids: set[str]) -> set[str]:

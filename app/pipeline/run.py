@@ -19,6 +19,7 @@ from ..errors import GateRefused, UnreadableObject, WarehouseError
 from ..lake.workers import workers
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
+from .backfill import Backfill
 from .candidate import Candidate, carry_over, received
 from .comparison import InDoubt
 from .look import look, numbered_above
@@ -29,8 +30,18 @@ Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
 
 
-def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spool: Path, summary: RunSummary) -> Head:
+def run(
+    run: Run,
+    adapters: Adapters,
+    limits: Limits,
+    stale_after_days: int,
+    spool: Path,
+    summary: RunSummary,
+    backfill: Backfill | None = None,
+) -> Head:
     """Extract, archive, validate, transform, publish to both stores and prove them equal; fills the summary as it goes.
+
+    With a backfill what was received is the last of many answers, none of which was published there.
 
     Returns the rows for whoever shows them. Raises PipelineError; whatever it is, both stores hold what they held before, or
     the next run repairs what this one began.
@@ -66,7 +77,7 @@ def run(run: Run, adapters: Adapters, limits: Limits, stale_after_days: int, spo
             return functools.partial(published_rows, lake, current.manifest)
         archived, responses = archive(run, adapters, responses, spool)
         candidate = received(run, adapters, responses, spool)
-    candidate = _carried_over(run, adapters, candidate, responses, current, spool, trusted=trusted)
+    candidate = _carried_over(run, adapters, candidate, responses, current, spool, trusted=trusted, backfill=backfill)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
     _warn_of_years(candidate.spill.checksums, telemetry)
@@ -100,14 +111,15 @@ def _carried_over(
     spool: Path,
     *,
     trusted: bool,
+    backfill: Backfill | None,
 ) -> Candidate:
     """The candidate, whole; another one, of all launches, where those that did not change can't be taken over."""
     try:
-        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted)
+        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     except InDoubt as doubt:
         adapters.telemetry.event(f"everything is validated: {doubt}")
         candidate = received(run, adapters, responses, spool)
-        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted)
+        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     return candidate
 
 

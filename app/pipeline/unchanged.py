@@ -15,6 +15,7 @@ from .adapters import Adapters
 from .comparison import InDoubt
 from .published import Published
 from .spill import Spill
+from .validated import newest_of
 
 
 def carry_unchanged(
@@ -67,13 +68,6 @@ def newest_over(spill: Spill, now: datetime, without: set[str]) -> datetime | No
         if found := max((time for time in times if time), default=None):
             return found
     return None
-
-
-def newest_of(launches: pa.Table, now: datetime) -> datetime | None:
-    """The newest of some launches that is over."""
-    over = pc.and_(pc.not_equal(launches["status"], "upcoming"), pc.less_equal(launches["date_utc"], pa.scalar(now)))
-    newest: datetime | None = pc.max(launches["date_utc"].filter(over)).as_py()
-    return newest
 
 
 def _of_launches(files: Mapping[PartitionKey, WrittenFile]) -> dict[PartitionKey, WrittenFile]:
