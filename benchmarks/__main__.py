@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks import floor, imports, machine, results, services
+from benchmarks import figures, floor, imports, machine, results, services
 from benchmarks.measure import cpu_seconds, measure
 from tests.program import Program
 from tests.services import Login, MotoServer, SampleApi
@@ -21,9 +21,9 @@ from tests.services.aws import without_settings
 _HERE = Path(__file__).parent
 _PEERS_PYTHON = _HERE.parent / "build/bench/bin/python"
 _RUN = ("-m", "app", "run")
-_COMMANDS = {results.OURS: _RUN} | {
-    name: (str(_HERE / f"peers/{name if name in results.SAME_WORK else f'with_{name}'}.py"),)
-    for name in (*results.PEERS, results.BY_HAND, *results.SAME_WORK)
+_COMMANDS = {figures.OURS: _RUN} | {
+    name: (str(_HERE / f"peers/{name if name in figures.SAME_WORK else f'with_{name}'}.py"),)
+    for name in (*figures.PEERS, figures.BY_HAND, *figures.SAME_WORK)
 }
 # What the source serves in turn, and the runs that are made meanwhile; the last change is the only one since the run before.
 _PHASES = (
@@ -50,14 +50,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="spacex-benchmark-") as work, services.mysql(Path(work) / "mysql") as admin:
         about = machine.about(admin, _PEERS_PYTHON) | machine.about_before(options.before)
         packages = _imports(options, admin, Path(work))
-        results.keep_about(about, packages if _SMALLEST in options.sizes else {})  # they are set beside the smallest's runs
+        figures.keep_about(about, packages if _SMALLEST in options.sizes else {})  # they are set beside the smallest's runs
         for size, rounds in zip(options.sizes, options.rounds, strict=True):
             found: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
             for number in range(1, rounds + 1):
                 for scenario, name, run in _one_round(size, number, options, admin, Path(work)):
                     found[scenario][name].append(run)
                     _say(f"{size:,} launches, round {number}, {scenario}, {name}: {json.dumps(run)}")
-            results.keep(size, found, about["revision"])
+            figures.keep(size, found, about["revision"])
     results.write()
     _say(f"written: {results.RESULTS}")
 
@@ -79,18 +79,18 @@ def _options() -> argparse.Namespace:
     if "newest" in options.scenarios:
         options.scenarios.append("changed")  # it is measured from there
     if options.before:
-        options.only.append(results.BEFORE)
+        options.only.append(figures.BEFORE)
     return options
 
 
 def _takes_part(name: str, size: int, scenario: str) -> bool:
     """Whether a contender makes this run."""
-    if name == results.OURS:
+    if name == figures.OURS:
         return True
     if size in _OURS_ALONE or scenario == "newest":
         return False
-    if name == results.BEFORE or size > _REPEATED:
-        return scenario == "first" and name not in results.SAME_WORK
+    if name == figures.BEFORE or size > _REPEATED:
+        return scenario == "first" and name not in figures.SAME_WORK
     return True
 
 
@@ -114,10 +114,10 @@ def _one_round(size: int, number: int, options: argparse.Namespace, admin: Login
                 if api.url != url:
                     raise RuntimeError(f"the source had to move from {url} to {api.url}")
                 for name, scenario in runs:
-                    folder = options.before if name == results.BEFORE else None
+                    folder = options.before if name == figures.BEFORE else None
                     yield scenario, name, _run(name, places[name], size, admin, work, servers, folder)
-                if (results.OURS, "first") in runs:
-                    yield "floor", results.OURS, {"floor_s": _floor(places[results.OURS], admin, work)}
+                if (figures.OURS, "first") in runs:
+                    yield "floor", figures.OURS, {"floor_s": _floor(places[figures.OURS], admin, work)}
             finally:
                 api.stop()
 
@@ -133,7 +133,7 @@ def _run(
 ) -> Run:
     """One run, and the check that it did its work."""
     services.settle(admin)
-    ours = name in (results.OURS, results.BEFORE)
+    ours = name in (figures.OURS, figures.BEFORE)
     before = place.versions() if ours else set()
     python = sys.executable if ours else str(_PEERS_PYTHON)
     command = _RUN if ours else _COMMANDS[name]
@@ -179,8 +179,8 @@ def _imports(options: argparse.Namespace, admin: Login, work: Path) -> dict[str,
     with MotoServer(work / "moto") as moto, SampleApi(work / "api", launches=_SMALLEST, long=True) as api:
         for name in options.only:
             with services.place(moto.endpoint, admin, api.url, work) as place:
-                if name != results.OURS:
-                    _run(name, place, _SMALLEST, admin, work, {}, options.before if name == results.BEFORE else None)
+                if name != figures.OURS:
+                    _run(name, place, _SMALLEST, admin, work, {}, options.before if name == figures.BEFORE else None)
                     continue
                 for scenario in ("first", "unchanged"):
                     log = work / f"{scenario}.log"

@@ -1,23 +1,17 @@
-"""All figures that were ever measured and not replaced, in `results.json`, and `RESULTS.md` with its plots, drawn from it."""
+"""`RESULTS.md` with its plots, drawn from all figures that are kept."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pygal
 from pygal.style import Style
 
+from benchmarks.figures import BEFORE, BY_HAND, CPU, CPU_ALL, OURS, PEERS, SAME_WORK, Figures, Found, over, read
+
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "RESULTS.md"
-_KEPT = _HERE / "results.json"
-OURS = "pipeline"
-BEFORE = "pipeline before"  # an earlier revision
-PEERS = ("pandas", "awswrangler", "dlt")
-BY_HAND = "arrow"
-SAME_WORK = ("same_with_pandas", "same_with_dlt")
 _SMALL, _USUAL, _MIDDLE, _LARGE = "205", "600", "20500", "205000"
 _SCENARIOS = {
     "first": "First run, into an empty bucket and an empty database",
@@ -25,8 +19,7 @@ _SCENARIOS = {
     "changed": "Again, 1 % of the launches changed, over all years",
     "newest": "Again, 1 % changed, of the newest year alone",
 }
-_MEASURES = {"wall_s": ("wall time", "s"), "all_cpu_s": ("CPU time", "s"), "peak_mb": ("peak memory", "MB")}
-_CPU = ("cpu_s", "mysql_cpu_s", "s3_cpu_s")
+_MEASURES = {"wall_s": ("wall time", "s"), CPU_ALL: ("CPU time", "s"), "peak_mb": ("peak memory", "MB")}
 _COLOURS = ("#1f5fa8", "#d9822b", "#3f9b57", "#8b5fb0", "#5b6770", "#b0413e", "#c4a000", "#7aa6d6")
 _STYLE = Style(
     background="white",
@@ -45,40 +38,11 @@ _STYLE = Style(
     value_font_size=12,
 )
 
-Figures = dict[str, Any]
-
-
-def keep_about(about: Mapping[str, str], imports: Mapping[str, Sequence[float]]) -> None:
-    """On what it is measured now, and how long packages take to load."""
-    kept = _read()
-    kept["about"] = dict(about)
-    if imports:
-        kept["imports"] = dict(imports)
-    _write_json(kept)
-
-
-def keep(size: int, found: Mapping[str, Mapping[str, list[Figures]]], revision: str) -> None:
-    """The runs at one size, by scenario and contender; they replace those of the same scenario and contender alone."""
-    kept = _read()
-    for scenario, contenders in found.items():
-        for name, runs in contenders.items():
-            cell = kept["cells"].setdefault(str(size), {}).setdefault(scenario, {})
-            cell[name] = {"revision": revision, "runs": runs}
-    _write_json(kept)
-
-
-def _read() -> Figures:
-    return dict(json.loads(_KEPT.read_text())) if _KEPT.exists() else {"about": {}, "imports": {}, "cells": {}}
-
-
-def _write_json(kept: Figures) -> None:
-    _KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-
 
 def write() -> None:
     """Draw everything anew from what is kept."""
-    kept = _read()
-    found = _Found(kept)
+    kept = read()
+    found = Found(kept)
     sections = [
         "# Results\n",
         _price(found),
@@ -129,86 +93,39 @@ _STAGES = "Stages overlap, and `merge` holds `put`, `prove` and `commit`.\n"
 _HEAD = ("launches", "contender", "wall s", "×", "CPU s", "×", "own", "MySQL", "S3", "peak MB", "×")
 
 
-class _Found:
-    """Medians by size, scenario, contender and measure; None where nothing was measured."""
-
-    def __init__(self, kept: Figures) -> None:
-        self.cells: Figures = kept["cells"]
-        self.sizes = sorted(self.cells, key=int)
-        self._imports = kept["imports"]
-
-    def contenders(self, size: str, scenario: str) -> list[str]:
-        return sorted(self.cells.get(size, {}).get(scenario, {}), key=lambda name: (name != OURS, name))
-
-    def runs(self, size: str, scenario: str, name: str = OURS) -> list[Figures]:
-        cell = self.cells.get(size, {}).get(scenario, {}).get(name)
-        return list(cell["runs"]) if cell else []
-
-    def of(self, size: str, scenario: str, measure: str = "wall_s", name: str = OURS) -> float | None:
-        figures = [_figure(run, measure) for run in self.runs(size, scenario, name)]
-        known = [figure for figure in figures if figure is not None]
-        return median(known) if known else None
-
-    def ratios(self, sizes: Sequence[str], scenario: str, measure: str) -> list[float]:
-        """Every contender's figure over ours."""
-        ours = {size: self.of(size, scenario, measure) for size in sizes}
-        every = [(size, self.of(size, scenario, measure, name)) for size in sizes for name in self.contenders(size, scenario)]
-        return [ratio for size, value in every if (ratio := _over(value, ours[size])) is not None]
-
-    def least(self, size: str, names: Sequence[str], measure: str = "wall_s") -> float | None:
-        """What the first run of the best of some contenders took."""
-        return min((value for name in names if (value := self.of(size, "first", measure, name))), default=None)
-
-    def imports(self, scenario: str) -> float | None:
-        return median(self._imports[scenario]) if scenario in self._imports else None
-
-    def stages(self, size: str) -> dict[str, float]:
-        runs = self.runs(size, "first")
-        return {stage: median(run["stage_seconds"][stage] for run in runs) for stage in runs[0]["stage_seconds"]} if runs else {}
-
-
-def _figure(run: Figures, measure: str) -> float | None:
-    """A figure of one run; all CPU time only where that of every server is known."""
-    if measure != "all_cpu_s":
-        return run.get(measure)
-    return sum(run[part] for part in _CPU) if all(part in run for part in _CPU) else None
-
-
-def _price(found: _Found) -> str:
+def _price(found: Found) -> str:
     """What a user pays for the guarantees, and what not, in three sentences."""
-    wall, cpu = found.of(_MIDDLE, "first"), found.of(_MIDDLE, "first", "all_cpu_s")
-    by_hand, same = found.least(_MIDDLE, [BY_HAND]), found.least(_MIDDLE, SAME_WORK)
-    by_hand_cpu, same_cpu = found.least(_MIDDLE, [BY_HAND], "all_cpu_s"), found.least(_MIDDLE, SAME_WORK, "all_cpu_s")
-    again, peer = found.of(_MIDDLE, "unchanged"), found.least(_MIDDLE, PEERS)
+    wall, cpu, again = found.of(_MIDDLE, "first"), found.of(_MIDDLE, "first", CPU_ALL), found.of(_MIDDLE, "unchanged")
+    others = [over(wall, found.least(_MIDDLE, names)) for names in ([BY_HAND], SAME_WORK, PEERS)]
+    others += [over(cpu, found.least(_MIDDLE, names, CPU_ALL)) for names in ([BY_HAND], SAME_WORK)]
+    if again is None or None in others:
+        return "What the guarantees cost is not measured: that needs all contenders at 20,500 launches.\n"
+    by_hand, same, tool, by_hand_cpu, same_cpu = map(_told, others)
     return f"""\
 What the guarantees cost, for 20,500 launches: a first run, with five tables, the raw archive, every record validated and both
-stores proven, takes {_times(_over(wall, by_hand))} the wall time and {_times(_over(cpu, by_hand_cpu))} the CPU time, servers
-included, of code by hand that writes one table and checks nothing. Of the same five tables written with pandas or dlt and
-without guarantees it takes {_times(_over(wall, same))} the wall time and {_times(_over(cpu, same_cpu))} the CPU time, and of one
-table written with the fastest of these tools {_times(_over(wall, peer))} the wall time. A later run that finds the source
-unchanged proves both stores again in {_told(again) or "?"} s, where the others do all of their work once more.
+stores proven, takes {by_hand} times the wall time and {by_hand_cpu} times the CPU time, servers included, of code by hand that
+writes one table and checks nothing. Of the same five tables written with pandas or dlt and without guarantees it takes {same}
+times the wall time and {same_cpu} times the CPU time, and of one table written with the fastest of these tools {tool} times the
+wall time. A later run that finds the source unchanged has proven MySQL's values and S3's versions again within {_told(again)} s,
+where the others do all of their work once more.
 """
 
 
-def _times(ratio: float | None) -> str:
-    return f"{ratio:.2f} times" if ratio is not None else "(not measured)"
-
-
-def _targets(found: _Found) -> list[tuple[str, ...]]:
+def _targets(found: Found) -> list[tuple[str, ...]]:
     """Each with its limit, what was measured, and whether that is enough."""
     of, least = found.of, found.least
     small, middle, large = (of(size, "first") for size in (_SMALL, _MIDDLE, _LARGE))
     peak, more = of(_MIDDLE, "first", "peak_mb"), of(_LARGE, "first", "peak_mb")
     ours = "first run: wall time over"
     rows = [
-        _target(f"205, {ours} the fastest tool's", 0.95, _over(small, least(_SMALL, PEERS)), "×"),
-        _target(f"205, {ours} that of the same work", 0.3, _over(small, least(_SMALL, SAME_WORK)), "×"),
-        _target(f"20,500, {ours} the fastest tool's", 0.6, _over(middle, least(_MIDDLE, PEERS)), "×"),
-        _target(f"205,000, {ours} the fastest tool's", 0.56, _over(large, least(_LARGE, PEERS)), "×"),
-        _target(f"20,500, {ours} that of the same work", None, _over(middle, least(_MIDDLE, SAME_WORK)), "×"),
-        _target(f"20,500, {ours} that by hand", None, _over(middle, least(_MIDDLE, [BY_HAND])), "×"),
+        _target(f"205, {ours} the fastest tool's", 0.95, over(small, least(_SMALL, PEERS)), "×"),
+        _target(f"205, {ours} that of the same work", 0.3, over(small, least(_SMALL, SAME_WORK)), "×"),
+        _target(f"20,500, {ours} the fastest tool's", 0.6, over(middle, least(_MIDDLE, PEERS)), "×"),
+        _target(f"205,000, {ours} the fastest tool's", 0.56, over(large, least(_LARGE, PEERS)), "×"),
+        _target(f"20,500, {ours} that of the same work", None, over(middle, least(_MIDDLE, SAME_WORK)), "×"),
+        _target(f"20,500, {ours} that by hand", None, over(middle, least(_MIDDLE, [BY_HAND])), "×"),
         _target(f"205, {ours} imports", 1.2, _less(small, found.imports("first")), "s"),
-        _target("205,000, first run: time for a launch over that at 20,500", 1.2, _over(large, middle, 10), "×"),
+        _target("205,000, first run: time for a launch over that at 20,500", 1.2, over(large, middle, 10), "×"),
         _target("20,500, first run: peak memory", 300, peak, "MB"),
         _target("205,000, first run: peak memory", 350, more, "MB"),
         _target("205,000, 1 % changed, over all years: peak memory", 300, of(_LARGE, "changed", "peak_mb"), "MB"),
@@ -224,7 +141,7 @@ def _targets(found: _Found) -> list[tuple[str, ...]]:
     return [*rows, *_changed_targets(found)]
 
 
-def _changed_targets(found: _Found) -> Iterator[tuple[str, ...]]:
+def _changed_targets(found: Found) -> Iterator[tuple[str, ...]]:
     """A changed run over the first run of the earlier revision, or where none was measured over that of today."""
     limits = {(_MIDDLE, "changed"): 0.45, (_LARGE, "changed"): 0.35, (_MIDDLE, "newest"): 0.35, (_LARGE, "newest"): 0.25}
     for size in found.sizes:
@@ -232,7 +149,7 @@ def _changed_targets(found: _Found) -> Iterator[tuple[str, ...]]:
         against = "the first run of the revision before" if before else "a first run of today"
         for scenario, where in (("changed", "over all years"), ("newest", "of the newest year")):
             if (value := found.of(size, scenario)) is not None:
-                share = _over(value, before or found.of(size, "first"))
+                share = over(value, before or found.of(size, "first"))
                 name = f"{int(size):,}, 1 % changed, {where}: wall time over {against}"
                 yield _target(name, limits.get((size, scenario)), share, "×")
 
@@ -243,23 +160,23 @@ def _target(name: str, limit: float | None, value: float | None, unit: str) -> t
     return name, "–" if limit is None else f"{limit:g} {unit}", told, met
 
 
-def _rows(found: _Found, scenario: str) -> list[tuple[str, ...]]:
+def _rows(found: Found, scenario: str) -> list[tuple[str, ...]]:
     rows = []
     for size in found.sizes:
         for name in found.contenders(size, scenario):
             row = [f"{int(size):,}", name]
             for measure in _MEASURES:
                 value = found.of(size, scenario, measure, name)
-                ratio = _over(value, found.of(size, scenario, measure))
+                ratio = over(value, found.of(size, scenario, measure))
                 row += [_told(value), _told(ratio)]
-                if measure == "all_cpu_s":
-                    row += [_told(found.of(size, scenario, part, name)) for part in _CPU]
+                if measure == CPU_ALL:
+                    row += [_told(found.of(size, scenario, part, name)) for part in CPU]
             rows.append(tuple(row))
     imports = found.imports(scenario)
     return [*rows, ("", "imports", _told(imports), *[""] * (len(_HEAD) - 3))] if imports else rows
 
 
-def _load_rows(found: _Found) -> list[tuple[str, ...]]:
+def _load_rows(found: Found) -> list[tuple[str, ...]]:
     return [
         (
             f"{int(size):,}",
@@ -271,15 +188,15 @@ def _load_rows(found: _Found) -> list[tuple[str, ...]]:
     ]
 
 
-def _stage_rows(found: _Found, stages: Sequence[str]) -> list[tuple[str, ...]]:
+def _stage_rows(found: Found, stages: Sequence[str]) -> list[tuple[str, ...]]:
     return [(stage, *(_told(found.stages(size).get(stage)) for size in found.sizes)) for stage in stages]
 
 
-def _load_ratio(found: _Found, size: str) -> float | None:
-    return _over(found.of(size, "first", "load_s"), found.of(size, "floor", "floor_s"))
+def _load_ratio(found: Found, size: str) -> float | None:
+    return over(found.of(size, "first", "load_s"), found.of(size, "floor", "floor_s"))
 
 
-def _revisions(found: _Found) -> str:
+def _revisions(found: Found) -> str:
     """Which revision each figure of ours is of: those of several runs may stand side by side."""
     of = {
         size: ", ".join(sorted({cell[OURS]["revision"] for cell in found.cells[size].values() if OURS in cell}))
@@ -288,10 +205,6 @@ def _revisions(found: _Found) -> str:
     return (
         "This pipeline at " + "; ".join(f"{int(size):,}: {revisions or 'not measured'}" for size, revisions in of.items()) + ".\n"
     )
-
-
-def _over(value: float | None, by: float | None, times: float = 1) -> float | None:
-    return value / by / times if value is not None and by else None
 
 
 def _less(value: float | None, by: float | None) -> float | None:
@@ -310,7 +223,7 @@ def _table(head: Sequence[str], rows: Any) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _plot(found: _Found, scenario: str, measure: str) -> str:
+def _plot(found: Found, scenario: str, measure: str) -> str:
     """Bars by size and contender, drawn beside the text; the Markdown that shows them. Nothing where nothing was measured."""
     sizes = [size for size in found.sizes if found.of(size, scenario, measure)]
     if not sizes:
@@ -341,7 +254,7 @@ def _plot(found: _Found, scenario: str, measure: str) -> str:
     return f"![{title}]({file.name})\n"
 
 
-def _bar(found: _Found, size: str, scenario: str, measure: str, name: str, unit: str) -> Figures:
+def _bar(found: Found, size: str, scenario: str, measure: str, name: str, unit: str) -> Figures:
     """As high as its multiple; what it says is the figure itself."""
     value = found.of(size, scenario, measure, name)
-    return {"value": _over(value, found.of(size, scenario, measure)), "formatter": lambda _: f"{_told(value)} {unit}"}
+    return {"value": over(value, found.of(size, scenario, measure)), "formatter": lambda _: f"{_told(value)} {unit}"}

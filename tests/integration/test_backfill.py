@@ -183,6 +183,19 @@ def test_a_replay_in_processes_that_is_stopped_leaves_nothing_published_and_can_
     assert named(there) == original.files[-1]
 
 
+def test_a_replay_in_processes_that_ended_between_commit_and_manifest_is_completed_by_the_next(
+    original: Original, elsewhere: Callable[[], Program]
+) -> None:
+    there, s3 = elsewhere(), original.program.aws.client("s3")
+    command = (*ALL, *place(there), "--processes", "2")
+    original.program(*command)
+    for key in there.keys(f"{there.environment['S3_PREFIX']}/manifests/"):
+        s3.delete_object(Bucket=there.bucket, Key=key)
+    there.login.query("UPDATE pipeline_runs SET state = 'merged'")
+    original.program(*command)
+    assert named(there) == original.files[-1]
+
+
 def wait_for_workers(pid: int) -> list[int]:
     found: list[int] = []
 

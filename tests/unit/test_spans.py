@@ -13,11 +13,14 @@ from app.core.checksum.digest import with_hashes
 from app.core.model import Run
 from app.core.schema import LAUNCHES
 from app.core.spans import SPANS, Answer, Timeline, spans
+from app.pipeline.backfill import Repeated, as_spans
+from app.pipeline.backfill import followed as followed_at_once
 from app.pipeline.history import launch_changes
 from tests.cases import all_used
 from tests.unit.test_core import cases_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+RUN = Run("now", NOW, "spacex", NOW)
 Names = dict[str | None, str]
 """What each launch of an answer is named, or that it is rejected."""
 
@@ -54,6 +57,14 @@ def followed(held: Names, answers: list[Names], chunk: int, *, begins: int) -> t
     return state, {key: one.place for key, one in timeline.held.items() if one.place < len(answers) - 1}, sorted(history)
 
 
+def at_once(held: Names, answers: list[Names]) -> tuple[dict[str, int], list[str]]:
+    """The places of what is retained, and the history, from all spans together, as an executor has them."""
+    runs = {place: Repeated(place, f"r{place}", NOW + timedelta(hours=place)) for place in range(len(answers))}
+    every = found_spans(answer(place, names) for place, names in enumerate(answers))
+    what = followed_at_once(pa.concat_tables([as_spans(launches(held)), every]), RUN, runs, is_news=bool(held))
+    return dict(what.retained), sorted(f"{row['run_id'][1:]} {shown(row)}" for row in what.history.to_pylist())
+
+
 def shown(row: dict[str, Any]) -> str:
     old, new = ("null" if row[side] is None else row[side] for side in ("old_value", "new_value"))
     return f"{row['launch_id']} {row['column_name']}: {old} -> {new}"
@@ -72,6 +83,7 @@ def test_spans_give_the_state_and_the_history(case: dict[str, Any], chunk: int) 
         ]
         assert sorted(texts) == keys.pop("spans")
         state, retained, history = followed(held or {}, answers, chunk, begins=0 if held else 1)
+        assert (retained, history) == at_once(held or {}, answers)
         assert (state, retained, history) == (keys.pop("state"), keys.pop("retained", {}), keys.pop("history"))
 
 
