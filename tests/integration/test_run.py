@@ -314,8 +314,8 @@ def test_recorded_answers_come_out_whole(program: Program, recorded_data: Path) 
     assert all(row["name"] for row in payloads)
     cores = program.in_mysql("launch_cores")
     assert all(row["landpad_name"] for row in cores if row["landpad_id"])
-    assert "cores: 57 of 78 ids are known; facts of the others are null" in result["warnings"]
-    assert "crew: 0 of 30 ids are known; facts of the others are null" in result["warnings"]
+    assert "cores: 142 of 196 references are known; facts of the others are null" in result["warnings"]
+    assert "crew: 0 of 30 references are known; facts of the others are null" in result["warnings"]
     sent = {r["id"]: r for r in json.loads((recorded_data / "spacex_v5/launches.json").read_bytes())}
     for row in launches:
         assert row["details"] == sent[row["launch_id"]]["details"]
