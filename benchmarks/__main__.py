@@ -7,21 +7,23 @@ import signal
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks import floor, imports, machine, results, services
-from benchmarks.measure import measure
+from benchmarks import figures, floor, imports, machine, results, services
+from benchmarks.measure import cpu_seconds, measure
 from tests.program import Program
 from tests.services import Login, MotoServer, SampleApi
 from tests.services.aws import without_settings
 
 _HERE = Path(__file__).parent
 _PEERS_PYTHON = _HERE.parent / "build/bench/bin/python"
-_COMMANDS = {results.OURS: ("-m", "app", "run")} | {
-    name: (str(_HERE / f"peers/with_{name}.py"),) for name in ("pandas", "awswrangler", "dlt")
+_RUN = ("-m", "app", "run")
+_COMMANDS = {figures.OURS: _RUN} | {
+    name: (str(_HERE / f"peers/{name if name in figures.SAME_WORK else f'with_{name}'}.py"),)
+    for name in (*figures.PEERS, figures.BY_HAND, *figures.SAME_WORK)
 }
 # What the source serves in turn, and the runs that are made meanwhile; the last change is the only one since the run before.
 _PHASES = (
@@ -30,6 +32,8 @@ _PHASES = (
     (("0.01:spread", "0.01:newest"), ("newest",)),
 )
 _SMALLEST = 205
+_OURS_ALONE = {600}  # about what launch APIs hold, for the unchanged run
+_REPEATED = 20_500  # of more launches there is one run of each peer, and none of those that do the same work
 _START_S = 600  # the source makes its launches before it answers
 
 Run = dict[str, Any]
@@ -44,16 +48,16 @@ def main() -> None:
     os.environ.update(environment)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # services are stopped then too
     with tempfile.TemporaryDirectory(prefix="spacex-benchmark-") as work, services.mysql(Path(work) / "mysql") as admin:
-        about = machine.about(admin, _PEERS_PYTHON)
+        about = machine.about(admin, _PEERS_PYTHON) | machine.about_before(options.before)
         packages = _imports(options, admin, Path(work))
-        results.keep_about(about, packages if _SMALLEST in options.sizes else {})  # they are set beside the smallest's runs
+        figures.keep_about(about, packages if _SMALLEST in options.sizes else {})  # they are set beside the smallest's runs
         for size, rounds in zip(options.sizes, options.rounds, strict=True):
             found: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
             for number in range(1, rounds + 1):
                 for scenario, name, run in _one_round(size, number, options, admin, Path(work)):
                     found[scenario][name].append(run)
                     _say(f"{size:,} launches, round {number}, {scenario}, {name}: {json.dumps(run)}")
-            results.keep(size, found, about["revision"])
+            figures.keep(size, found, about["revision"])
     results.write()
     _say(f"written: {results.RESULTS}")
 
@@ -61,10 +65,11 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[205, 20_500, 205_000], help="launches (default: 205 20500 205000)"
+        "--sizes", type=int, nargs="+", default=[205, 600, 20_500, 205_000], help="launches (default: 205 600 20500 205000)"
     )
-    parser.add_argument("--rounds", type=int, nargs="+", default=[5, 3, 2], help="for each size (default: 5 3 2)")
+    parser.add_argument("--rounds", type=int, nargs="+", default=[5, 5, 3, 2], help="for each size (default: 5 5 3 2)")
     parser.add_argument("--only", nargs="+", choices=_COMMANDS, default=list(_COMMANDS), help="these contenders")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier revision, whose first run is measured too")
     scenarios = [name for _, names in _PHASES for name in names]
     parser.add_argument("--scenarios", nargs="+", choices=scenarios, default=scenarios, help="first, which all need, and these")
     options = parser.parse_args()
@@ -73,44 +78,69 @@ def _options() -> argparse.Namespace:
     options.rounds = options.rounds[: len(options.sizes)]
     if "newest" in options.scenarios:
         options.scenarios.append("changed")  # it is measured from there
+    if options.before:
+        options.only.append(figures.BEFORE)
     return options
+
+
+def _takes_part(name: str, size: int, scenario: str) -> bool:
+    """Whether a contender makes this run."""
+    if name == figures.OURS:
+        return True
+    if size in _OURS_ALONE or scenario == "newest":
+        return False
+    if name == figures.BEFORE or size > _REPEATED:
+        return scenario == "first" and name not in figures.SAME_WORK
+    return True
 
 
 def _one_round(size: int, number: int, options: argparse.Namespace, admin: Login, work: Path) -> Iterator[tuple[str, str, Run]]:
     """All runs of all contenders, each from an empty bucket and an empty database on."""
-    first = number % len(options.only)  # another one each round meets services that have just started
-    names = options.only[first:] + options.only[:first]
+    taking_part = [name for name in options.only if _takes_part(name, size, "first")]
+    first = number % max(1, len(taking_part))  # another one each round meets services that have just started
+    names = taking_part[first:] + taking_part[:first]
     with MotoServer(work / "moto") as moto, ExitStack() as opened:
+        servers = {"mysql_cpu_s": services.server_pid(admin), "s3_cpu_s": moto.process.pid if moto.process else None}
         url = SampleApi(work / "api").url  # the port stays, though the source starts anew when its data changes
         places = {name: opened.enter_context(services.place(moto.endpoint, admin, url, work)) for name in names}
         for changed, scenarios in _PHASES:
             wanted = [name for name in scenarios if name == "first" or name in options.scenarios]
-            wanted = [name for name in wanted if name != "newest" or results.OURS in options.only]
-            if not wanted:
+            runs = [(name, scenario) for name in names for scenario in wanted if _takes_part(name, size, scenario)]
+            if not runs:
                 continue
             api = SampleApi(work / "api", launches=size, changed=changed, long=True)
             api.start(_START_S)
             try:
                 if api.url != url:
                     raise RuntimeError(f"the source had to move from {url} to {api.url}")
-                for name, place in places.items():
-                    for scenario in wanted:
-                        if scenario != "newest" or name == results.OURS:
-                            yield scenario, name, _run(name, place, size, admin, work)
-                    if name == results.OURS and "first" in wanted:
-                        yield "floor", name, {"floor_s": _floor(place, admin, work)}
+                for name, scenario in runs:
+                    folder = options.before if name == figures.BEFORE else None
+                    yield scenario, name, _run(name, places[name], size, admin, work, servers, folder)
+                if (figures.OURS, "first") in runs:
+                    yield "floor", figures.OURS, {"floor_s": _floor(places[figures.OURS], admin, work)}
             finally:
                 api.stop()
 
 
-def _run(name: str, place: Program, size: int, admin: Login, work: Path) -> Run:
+def _run(
+    name: str,
+    place: Program,
+    size: int,
+    admin: Login,
+    work: Path,
+    servers: Mapping[str, int | None],
+    folder: Path | None = None,
+) -> Run:
     """One run, and the check that it did its work."""
     services.settle(admin)
-    ours = name == results.OURS
+    ours = name in (figures.OURS, figures.BEFORE)
     before = place.versions() if ours else set()
     python = sys.executable if ours else str(_PEERS_PYTHON)
+    command = _RUN if ours else _COMMANDS[name]
     log = work / f"{name}.log"
-    run: Run = vars(measure([python, *_COMMANDS[name]], place.environment, log))
+    used = {server: cpu_seconds(pid) for server, pid in servers.items() if pid}
+    run: Run = vars(measure([python, *command], place.environment, log, folder))
+    run |= {server: cpu_seconds(pid) - used[server] for server, pid in servers.items() if pid}
     if ours:
         run |= _told(log) | {"puts": len(place.versions() - before)}
     services.check(place, size)
@@ -149,8 +179,8 @@ def _imports(options: argparse.Namespace, admin: Login, work: Path) -> dict[str,
     with MotoServer(work / "moto") as moto, SampleApi(work / "api", launches=_SMALLEST, long=True) as api:
         for name in options.only:
             with services.place(moto.endpoint, admin, api.url, work) as place:
-                if name != results.OURS:
-                    _run(name, place, _SMALLEST, admin, work)
+                if name != figures.OURS:
+                    _run(name, place, _SMALLEST, admin, work, {}, options.before if name == figures.BEFORE else None)
                     continue
                 for scenario in ("first", "unchanged"):
                     log = work / f"{scenario}.log"

@@ -30,6 +30,13 @@ def about(admin: Login, peers_python: Path) -> dict[str, str]:
     }
 
 
+def about_before(checkout: Path | None) -> dict[str, str]:
+    """Which earlier revision was measured beside this one, if any."""
+    if checkout is None:
+        return {}
+    return {"revision before": _output("git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12")}
+
+
 def _mysql(admin: Login) -> str:
     row = admin.query(
         "SELECT VERSION(), @@innodb_buffer_pool_size >> 20, @@innodb_flush_log_at_trx_commit, @@sync_binlog, @@log_bin"

@@ -4,6 +4,7 @@ Run as a program it is the small launcher that starts the command: a process beg
 loaded its own program, and the system would count that in.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -26,12 +27,22 @@ class Measured:
     peak_mb: float
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Measured:
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a server and its children have used so far."""
+    ticks = 0
+    for process in _tree(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # After the name, which may hold blanks and brackets; its own time, and that of children that have ended.
+            ticks += sum(map(int, Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path | None = None) -> Measured:
     """Run a command, its standard output and errors into files beside each other. Raises RuntimeError when it fails."""
     result, errors = log.with_suffix(".measured"), log.with_suffix(".err")
     launcher = [sys.executable, "-I", "-S", __file__, str(result), *command]
     with log.open("wb") as out, errors.open("wb") as err:
-        subprocess.run(launcher, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=True)
+        subprocess.run(launcher, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=True)
     measured = json.loads(result.read_text())
     if code := measured.pop("code"):
         said = [line[:1000] for file in (log, errors) for line in file.read_text(errors="replace").splitlines()[-5:]]

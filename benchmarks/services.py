@@ -14,6 +14,18 @@ from tests.program import Program
 from tests.services import AwsEndpoint, Login, MysqlServer, create_database, drop_database
 
 _STILL_S = 1.0
+# As a server that is to lose nothing is run, in place of the options with which tests are quick.
+_DURABLE = (
+    "--innodb-buffer-pool-size=1G",
+    "--loose-innodb-redo-log-capacity=1G",
+    "--innodb-flush-method=O_DIRECT",
+    "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-doublewrite=ON",
+    "--server-id=1",
+    "--log-bin=bin",
+    "--sync-binlog=1",
+)
+_SERVERS = {"mysqld", "mariadbd"}
 
 
 @contextlib.contextmanager
@@ -23,8 +35,18 @@ def mysql(directory: Path) -> Iterator[Login]:
         port, user = int(os.environ.get("TEST_MYSQL_PORT", "3306")), os.environ.get("TEST_MYSQL_USER", "root")
         yield Login(host, port, user, os.environ.get("TEST_MYSQL_PASSWORD", ""))
         return
-    with MysqlServer(directory, "--innodb-buffer-pool-size=1G", "--loose-innodb-redo-log-capacity=1G") as server:
+    with MysqlServer(directory, *_DURABLE) as server:
         yield server.admin
+
+
+def server_pid(admin: Login) -> int | None:
+    """The process of a database server on this machine; None where it is another's, as in a container."""
+    data, name = admin.query("SELECT @@datadir, @@pid_file")[0]
+    try:
+        pid = int(Path(data, name).read_text())
+        return pid if Path(f"/proc/{pid}/comm").read_text().strip() in _SERVERS else None
+    except (OSError, ValueError):
+        return None
 
 
 @contextlib.contextmanager
@@ -33,7 +55,9 @@ def place(aws: AwsEndpoint, admin: Login, source_url: str, scratch: Path) -> Ite
     name = f"bench{secrets.token_hex(6)}"
     aws.create_bucket(name)
     login = create_database(admin, name, name, secrets.token_hex(12))
-    admin.query(f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4")  # not every server's default, and peers state none
+    staging = create_database(admin, f"{name}_staging", name, login.password)  # dlt merges from there
+    for database in (login.database, staging.database):
+        admin.query(f"ALTER DATABASE `{database}` CHARACTER SET utf8mb4")  # not every server's default, and peers state none
     (scratch / name).mkdir()
     environment = {
         **os.environ,
@@ -49,13 +73,14 @@ def place(aws: AwsEndpoint, admin: Login, source_url: str, scratch: Path) -> Ite
     try:
         yield Program(environment, aws, login)
     finally:
+        admin.query(f"DROP DATABASE IF EXISTS `{staging.database}`")
         drop_database(admin, login)
 
 
 def check(where: Program, launches: int) -> None:
     """Raises RuntimeError unless MySQL and the Parquet files hold so many launches."""
     in_mysql = where.login.query("SELECT COUNT(*) FROM `launches`")[0][0]
-    files = [key for key in where.keys("") if "launches/" in key and key.endswith(".parquet")]
+    files = [key for key in where.keys("") if "launches" in key.split("/") and key.endswith(".parquet")]
     filesystem = where.filesystem()
     in_s3 = sum(pq.read_metadata(f"{where.bucket}/{key}", filesystem=filesystem).num_rows for key in files)
     if (in_mysql, in_s3) != (launches, launches):

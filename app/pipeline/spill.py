@@ -81,6 +81,7 @@ class Spill:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+        pa.default_memory_pool().release_unused()  # what it took to make the rows
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""

@@ -29,4 +29,5 @@ with connection:
         schema=os.environ["MYSQL_DATABASE"],
         table="launches",
         mode="overwrite",
+        chunksize=5_000,  # of 200 rows, which it takes by itself, each INSERT costs several times as much a row
     )

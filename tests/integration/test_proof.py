@@ -41,11 +41,17 @@ def test_a_first_run_and_a_later_one_are_proven_beside_the_load(program: Program
     program.assert_equal(FEW)
 
 
+def limit_connections(mysql: Login, program: Program, most: int) -> None:
+    """How many connections the program's user may have; 0 is any number."""
+    for (host,) in mysql.query("SELECT host FROM mysql.user WHERE user = %s", program.login.user):
+        mysql.query(f"ALTER USER '{program.login.user}'@'{host}' WITH MAX_USER_CONNECTIONS {most}")
+
+
 def test_who_may_have_one_connection_only_proves_over_that(program: Program, mysql: Login) -> None:
-    mysql.query(f"ALTER USER '{program.login.user}'@'{HOST}' WITH MAX_USER_CONNECTIONS 1")
+    limit_connections(mysql, program, 1)
     partitions, beside = proven(program("run"))
     assert (partitions > 0, beside) == (True, 0)
-    mysql.query(f"ALTER USER '{program.login.user}'@'{HOST}' WITH MAX_USER_CONNECTIONS 0")
+    limit_connections(mysql, program, 0)
     program.assert_equal(FEW)
 
 

@@ -13,7 +13,7 @@ from ..schema import Table
 from .text import row_texts
 
 _HASH_HEX = 32
-_ROWS_A_TEXT = 5_000  # as text a row takes several times the memory of Arrow
+_ROWS_A_TEXT = 1_000  # as text a row takes several times the memory of Arrow
 
 
 @dataclass(frozen=True)
