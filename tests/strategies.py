@@ -1,6 +1,7 @@
 """Launch records as hypothesis makes them: sound, and with anything in any field."""
 
 import contextlib
+import copy
 import json
 from typing import Any
 
@@ -150,13 +151,13 @@ def altered(draw: st.DrawFn, record: Any) -> Any:
                 break
             part = part[key]
         if isinstance(part, list):
-            part.append(draw(ODD))
+            part.append(copy.deepcopy(draw(ODD)))
         elif key is None or draw(st.integers(0, 9)) == 0:
-            part[draw(st.sampled_from(["surprise", "id", "name"]))] = draw(ODD)
+            part[draw(st.sampled_from(["surprise", "id", "name"]))] = copy.deepcopy(draw(ODD))
         elif draw(st.integers(0, 3)) == 0:
             del part[key]
         else:
-            part[key] = draw(ODD)
+            part[key] = copy.deepcopy(draw(ODD))  # what is sampled is the same object each time
     return record
 
 

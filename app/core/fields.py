@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import to_json
 
@@ -117,6 +118,22 @@ Reference = Annotated[Any, PlainValidator(_reference)]
 Parts = Annotated[list[_Part | None], Field(max_length=MAX_PARTS, fail_fast=True)]
 """A list of parts; null is a part of which nothing is known. One fault is enough: each would be kept, of millions."""
 Time = Annotated[datetime, PlainValidator(parse_utc)]
+
+
+class _WithId(msgspec.Struct):
+    id: Any = None
+
+
+_with_id = msgspec.json.Decoder(_WithId)
+
+
+def record_id(record: bytes) -> str | None:
+    """The id of a record that is JSON text, when it is an object and its id can be read."""
+    try:
+        found = _with_id.decode(record).id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, str) and _KEY.fullmatch(found) else None
 
 
 def readable_id(raw: Any) -> str | None:

@@ -147,10 +147,8 @@ class Checked:
 
 
 class LookupUse(_Frozen):
-    """How well one lookup served: different ids that launches named, and all references, each with how many were known."""
+    """How well one kind of lookup served: how often launches refer to one, and how many of these references were known."""
 
-    ids: int
-    known_ids: int
     references: int
     resolved: int
 
@@ -199,6 +197,10 @@ class Manifest(_Frozen):
     as_of: AwareDatetime
     replayed_run_id: str | None
     number: int = 0  # the run's, as MySQL gave it; 0 in manifests older than the numbers
+    code: str = ""  # the digest of the code that made the rows
+    rejected_ids: list[str] = Field(default_factory=list)
+    unknown_fields: dict[str, int] = Field(default_factory=dict)  # how many records have each
+    notes: dict[str, int] = Field(default_factory=dict)  # how many launches are worth each
     iceberg: dict[str, int] = Field(default_factory=dict)  # the snapshot of each Iceberg table, where there are any
 
     def by_partition(self) -> dict[PartitionKey, WrittenFile]:

@@ -1,12 +1,12 @@
 """What a run would change, as plain data: the new snapshot against what both stores hold; and the gate before any write."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .checksum.digest import EMPTY, Checksum
 from .model import LookupUse, Manifest, PartitionKey, Run, StoredObject, WrittenFile
 from .runs import LastRun
-from .schema import SCHEMA_VERSION, TABLES, TRANSFORM_VERSION
+from .schema import SCHEMA_VERSION, SNAPSHOT, TABLES, TRANSFORM_VERSION
 
 _TOLERATED = 3  # rows or references: below this a ratio says nothing
 
@@ -47,9 +47,18 @@ class Received:
     lookups: Mapping[str, LookupUse]
 
 
+@dataclass
+class Scope:
+    """The rows of one table that go if they are not loaded anew: all of some years, and of other years those of some launches."""
+
+    years: set[int] = field(default_factory=set)
+    partly: set[int] = field(default_factory=set)
+    launches: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What to write: partitions to load and to put, the years whose MySQL rows may go, objects to delete.
+    """What to write: partitions to load and to put, the rows of MySQL's tables that may go, objects to delete.
 
     Of the partitions to load, `append` are those where new rows are enough; of those to put, `gaining` are those that gain rows.
     """
@@ -58,7 +67,7 @@ class Plan:
     append: frozenset[PartitionKey]
     put: tuple[PartitionKey, ...]
     gaining: tuple[PartitionKey, ...]
-    scope: Mapping[str, set[int]]
+    scope: Mapping[str, Scope]
     delete: Mapping[PartitionKey, StoredObject]
 
     @property
@@ -195,10 +204,16 @@ def _worse_lookups(received: Received, current: CurrentState, limits: Limits) ->
     return refused
 
 
-def reconcile(wanted: Mapping[PartitionKey, Checksum], current: CurrentState, carried: Mapping[PartitionKey, Checksum]) -> Plan:
+def reconcile(
+    wanted: Mapping[PartitionKey, Checksum],
+    current: CurrentState,
+    carried: Mapping[PartitionKey, Checksum],
+    changed: frozenset[str] = frozenset(),
+) -> Plan:
     """What to write so that both stores hold `wanted`.
 
-    `carried` is what partitions that are only appended to held before: where MySQL holds just that, only the new rows are loaded.
+    `carried` is what partitions held before of which rows were carried over: where MySQL holds just that, only the new rows are
+    loaded. The rows of the `changed` launches were not carried over.
     """
     files, manifest = current.files, current.manifest
     is_same_code = manifest is not None and (manifest.schema_version, manifest.transform_version) == (
@@ -213,9 +228,11 @@ def reconcile(wanted: Mapping[PartitionKey, Checksum], current: CurrentState, ca
     load = frozenset(key for key, checksum in wanted.items() if current.in_mysql.get(key, EMPTY) != checksum)
     append = frozenset(key for key in load if key in carried and current.in_mysql.get(key) == carried[key])
     gone = {key for key in current.in_mysql if key not in wanted}
-    scope: dict[str, set[int]] = {table: set() for table, _ in load}
+    scope: dict[str, Scope] = {table: Scope(launches=changed if table in SNAPSHOT else frozenset()) for table, _ in load}
+    for table, year in append:
+        scope[table].partly.add(year)
     for table, year in (load - append) | gone:
-        scope.setdefault(table, set()).add(year)
+        scope.setdefault(table, Scope()).years.add(year)
 
     def gain(key: PartitionKey) -> int:
         return wanted[key].rows - (files[key].rows if key in files else 0)

@@ -5,12 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..core.reconcile import Scope
 from ..core.runs import Merged
 from ..core.schema import Table
 from . import sql
 from .session import Session
 
 _ROWS_A_CHUNK = 1_000
+_IDS_A_STATEMENT = 1_000
 
 
 def load(session: Session, table: Table, parts: Iterable[pa.Table], statement: str, values: Iterable[Any] = ()) -> int:
@@ -27,11 +29,15 @@ def load(session: Session, table: Table, parts: Iterable[pa.Table], statement: s
     return sent
 
 
-def merge_staged(session: Session, table: Table, lineage: list[Any], years: set[int]) -> Merged:
-    """Bring a table to what was staged: changed and new rows by key, and no others in the given years. Raises WarehouseError."""
+def merge_staged(session: Session, table: Table, lineage: list[Any], scope: Scope) -> Merged:
+    """Bring a table to what was staged: changed and new rows by key, and no others within the scope. Raises WarehouseError."""
     updated = session.execute(sql.update_changed(table), lineage)
     inserted = session.execute(sql.insert_new(table), lineage)
-    deleted = session.execute(sql.delete_gone(table, years)) if years else 0
+    deleted = session.execute(sql.delete_gone(table, scope.years)) if scope.years else 0
+    launches = sorted(scope.launches) if scope.partly else []
+    for start in range(0, len(launches), _IDS_A_STATEMENT):
+        ids = launches[start : start + _IDS_A_STATEMENT]
+        deleted += session.execute(sql.delete_gone_of(table, scope.partly, len(ids)), ids)
     return Merged(inserted, updated, deleted)
 
 

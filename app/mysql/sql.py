@@ -189,6 +189,12 @@ def delete_gone(table: Table, years: Iterable[int]) -> str:
     )
 
 
+def delete_gone_of(table: Table, years: Iterable[int], ids: int) -> str:
+    """Rows of so many launches in the given years that were not staged; parameters: the ids."""
+    launches = f"t.{quoted(table.key[0])} IN ({', '.join(['%s'] * ids)})"
+    return f"{delete_gone(table, years)} AND {launches}"
+
+
 def number_runs() -> str:
     """Numbers for the runs that have none, after all that have one: those from before there were numbers, or of an older image.
 

@@ -16,6 +16,7 @@ import pymysql
 from ..core.checksum.digest import Checksum
 from ..core.identifiers import quoted
 from ..core.model import PartitionKey, Run
+from ..core.reconcile import Scope
 from ..core.runs import LastRun, Merged, Prepared, RunSummary
 from ..core.schema import TABLES
 from ..errors import LockHeld, WarehouseError, waiting_for
@@ -191,13 +192,13 @@ class MysqlWarehouse:
         self,
         run: Run,
         staged: Mapping[str, Iterable[pa.Table]],
-        scope: Mapping[str, set[int]],
+        scope: Mapping[str, Scope],
         touched: Iterable[PartitionKey],
     ) -> Iterator["OpenMerge"]:
         """Stage and merge, uncommitted: yield to prove it, roll back unless `commit` was called.
 
-        `staged` are the rows of the partitions to load; `scope` names for each table the years whose rows are gone when they were
-        not staged; `touched` are the partitions to prove. An empty table has nothing to merge with: it is loaded as it is, in the
+        `staged` are the rows of the partitions to load; `scope` says of each table which rows are gone when they were not
+        staged; `touched` are the partitions to prove. An empty table has nothing to merge with: it is loaded as it is, in the
         transaction. Raises WarehouseError.
         """
         self.check_lock()

@@ -14,7 +14,7 @@ from ..core.schema import LAUNCHES, TABLES
 from ..core.source import Parser, SetAside, Source
 from ..core.spans import Answer
 from ..lake.store import S3Lake
-from .candidate import Validated, last_of_each
+from .validated import Validated, last_of_each
 
 _LAUNCHES = LAUNCHES.name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .. import __version__
+from ..code_digest import code_digest
 from ..core.health import MOST_SKEW_S
 from ..core.model import ArchivedResponse, Manifest, PartitionKey, Response, Run, WrittenFile
 from ..core.reconcile import CurrentState, Limits, Received, departures, gate, is_trusted, reconcile
@@ -20,6 +21,7 @@ from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .backfill import Backfill
 from .candidate import Candidate, carry_over, received
+from .comparison import InDoubt
 from .look import look, numbered_above
 from .publish import publish, with_iceberg
 from .published import Published, published_rows, rows_by_table
@@ -60,7 +62,7 @@ def run(
     is_news = not (trusted and found.manifest and is_known(responses, found.manifest)) or tries_again(run, found.manifest)
     if is_news:  # the server goes on computing meanwhile
         archived, responses = archive(run, adapters, responses, spool)
-        candidate = received(run, adapters, responses, spool)
+        candidate = received(run, adapters, responses, spool, found.manifest if trusted and not run.replayed_run_id else None)
     current = found.complete(adapters)
     summary.rows = rows_by_table(current.in_mysql)
     summary.repaired = departures(current)
@@ -75,7 +77,7 @@ def run(
             return functools.partial(published_rows, lake, current.manifest)
         archived, responses = archive(run, adapters, responses, spool)
         candidate = received(run, adapters, responses, spool)
-    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+    candidate = _carried_over(run, adapters, candidate, responses, current, spool, trusted=trusted, backfill=backfill)
     fill(summary, candidate)
     _warn_if_stale(summary, run, stale_after_days, telemetry)
     _warn_of_years(candidate.spill.checksums, telemetry)
@@ -85,7 +87,7 @@ def run(
     with telemetry.stage("reconcile") as counts:
         if refused := refusals(run, candidate, current, limits):
             raise GateRefused("refused: " + "; ".join(refused), hint="both stores stay as they were")
-        plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried)
+        plan = reconcile(candidate.spill.checksums, current, candidate.spill.carried, candidate.gone)
         counts.update(load=len(plan.load), put=len(plan.put), delete=len(plan.delete))
     files = publish(run, adapters, candidate, plan, current, summary)
     manifest = with_iceberg(adapters, _manifest(run, number, adapters, archived, candidate, files), anew=not trusted)
@@ -98,6 +100,27 @@ def run(
     summary.state = RunState.PUBLISHED
     _record(adapters, summary)
     return candidate.spill.head
+
+
+def _carried_over(
+    run: Run,
+    adapters: Adapters,
+    candidate: Candidate,
+    responses: Mapping[str, Response],
+    current: CurrentState,
+    spool: Path,
+    *,
+    trusted: bool,
+    backfill: Backfill | None,
+) -> Candidate:
+    """The candidate, whole; another one, of all launches, where those that did not change can't be taken over."""
+    try:
+        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+    except InDoubt as doubt:
+        adapters.telemetry.event(f"everything is validated: {doubt}")
+        candidate = received(run, adapters, responses, spool)
+        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+    return candidate
 
 
 def _note(prepared: Prepared, summary: RunSummary, telemetry: Telemetry) -> None:
@@ -157,6 +180,10 @@ def _manifest(
         endpoints=archived,
         files=[files[key] for key in sorted(files)],
         rejected=len(candidate.rejected_launches),
+        rejected_ids=sorted({reject.id for reject in candidate.rejected_launches if reject.id}),
+        unknown_fields=candidate.unknown_fields,
+        notes=candidate.notes,
+        code=code_digest(),
         retained_ids=sorted(candidate.retained),
         lookups=candidate.lookups,
         newest_launch_utc=candidate.newest_launch_utc,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.checksum.digest import EMPTY, Checksum, add_hashes
+from ..core.checksum.digest import EMPTY, Checksum, add_hashes, checksum_of, combined
 from ..core.model import PartitionKey
 from ..core.schema import LAUNCHES, TABLES
 from ..core.transform import newest
@@ -59,11 +59,18 @@ class Spill:
                 self.batches.setdefault(key, []).extend(self._writers[table].add(of_year))
                 self.checksums[key] = add_hashes(self.checksums.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
-    def carry(self, key: PartitionKey, checksum: Checksum, read: Callable[[], pa.Table]) -> None:
+    def carry(self, key: PartitionKey, held: Checksum, read: Callable[[], pa.Table]) -> None:
         """Take a partition over as it is, perhaps to be added to; `read` gives its rows in canonical order when needed."""
-        assert key not in self.checksums
-        self.checksums[key] = self.carried[key] = checksum
+        assert key not in self.carried
+        self.carried[key] = held
+        self.checksums[key] = combined(self.checksums.get(key, EMPTY), held)
         self._carried_rows[key] = read
+
+    def carry_rest(self, key: PartitionKey, held: Checksum, rest: pa.Table) -> None:
+        """Take some rows of a partition over, in canonical order; `held` is what all of it was."""
+        self.carry(key, checksum_of(rest), lambda: rest)
+        self.carried[key] = held
+        self._fetch_carried(key)
 
     def complete(self, besides: Iterable[PartitionKey] = ()) -> None:
         """Give each table that has no rows an empty partition, so that it has a file; `besides` are partitions kept elsewhere.
@@ -105,6 +112,12 @@ class Spill:
         ]
         if batches:
             yield from self._in_order(batches, every[0][0])
+
+    def added(self, table: str) -> pa.Table:
+        """The rows of a table that were added, in no order."""
+        files = _Files()
+        batches = [batch for key, batches in self.batches.items() if key[0] == table for batch in batches]
+        return pa.Table.from_batches([files.read(batch) for batch in batches], TABLES[table].arrow)
 
     def row_hashes(self, key: PartitionKey) -> pa.Array:
         """The hashes of one partition's rows, in no order; nothing else is read."""

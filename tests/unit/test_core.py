@@ -55,7 +55,7 @@ def lookups(given: Mapping[str, str]) -> dict[str, LookupUse]:
     found = {}
     for kind, text in given.items():
         resolved, references = map(int, text.split(" of "))
-        found[kind] = LookupUse(ids=references, known_ids=resolved, references=references, resolved=resolved)
+        found[kind] = LookupUse(references=references, resolved=resolved)
     return found
 
 
@@ -166,13 +166,17 @@ def test_a_plan_writes_what_differs_and_nothing_else(case: dict[str, Any]) -> No
     with all_used(dict(case), case["story"]) as keys:
         keys.pop("story")
         wanted, carried = checksums(keys.pop("wanted")), checksums(keys.pop("carried", {}))
-        plan = reconcile(wanted, state_of(keys.pop("held")), carried)
+        changed = frozenset(keys.pop("changed", ()))
+        plan = reconcile(wanted, state_of(keys.pop("held")), carried, changed)
         with all_used(dict(keys.pop("plan")), "plan") as expected:
             assert sorted(plan.load) == sorted(map(key_of, expected.pop("load", [])))
             assert sorted(plan.append) == sorted(map(key_of, expected.pop("append", [])))
             assert list(plan.put) == [*map(key_of, expected.pop("put", []))]
             assert list(plan.gaining) == [*map(key_of, expected.pop("gaining", []))]
-            assert {table: sorted(years) for table, years in plan.scope.items()} == expected.pop("scope", {})
+            assert {table: sorted(scope.years) for table, scope in plan.scope.items()} == expected.pop("scope", {})
+            partly = {table: sorted(scope.partly) for table, scope in plan.scope.items() if scope.launches}
+            assert partly == expected.pop("partly", {})
+            assert {scope.launches for scope in plan.scope.values()} <= {frozenset(), changed}
             assert list(plan.delete) == [*map(key_of, expected.pop("delete", []))]
         assert plan.touched == {*plan.load, *plan.put}
 

@@ -31,7 +31,8 @@ PURE_LIBRARIES = {
         "itertools",
         "json",
     ),
-    *("math", "operator", "pathlib", "re", "typing", "pyarrow", "pydantic", "pydantic_core", "pandas", "typing_extensions"),
+    *("math", "operator", "pathlib", "re", "typing", "typing_extensions"),
+    *("msgspec", "pyarrow", "pydantic", "pydantic_core", "pandas"),
 }
 
 

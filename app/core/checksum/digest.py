@@ -68,6 +68,11 @@ def add_hashes(checksum: Checksum, hashes: Iterable[str]) -> Checksum:
     return Checksum(checksum.rows + len(added), f"{digest:0{_HASH_HEX}x}")
 
 
+def combined(one: Checksum, other: Checksum) -> Checksum:
+    """The checksum of two parts of a partition together."""
+    return Checksum(one.rows + other.rows, f"{int(one.digest, 16) ^ int(other.digest, 16):0{_HASH_HEX}x}")
+
+
 def add_rows_as_stored(checksum: Checksum, table: Table, rows: pa.Table) -> Checksum:
     """A checksum with some rows of a file in it, their hashes computed anew from the values that were read back."""
     return add_hashes(checksum, row_hashes(table, rows).to_pylist())
