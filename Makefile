@@ -77,7 +77,7 @@ test-integrations: package $(PREFECT)/up-to-date $(AIRFLOW)/up-to-date $(BARE)/u
 spark: package $(SPARK)/up-to-date ## Spark with the program, in build/spark
 	@$(SPARK)/bin/python -m pip --disable-pip-version-check install -qq --no-index --no-deps --force-reinstall $(PACKAGE)/*.whl
 
-test-spark: spark ## replay on a Spark cluster of this machine (FULL=1: 500 runs)
+test-spark: spark ## replay on a Spark cluster here (FULL=1: 500 runs)
 	@command -v java >/dev/null || { echo "NOT TESTED: there is no Java on PATH" >&2; case "$$CI" in ""|0|false) exit 0 ;; *) exit 1 ;; esac; }
 	@$(VENV) -m pytest tests/spark $(ARGS)
 
@@ -140,7 +140,7 @@ clean: ## Remove everything that was made here, .venv too
 #=       ENGINE=native     run-local: processes of this machine; docker: containers
 #=       ARGS=…            more arguments for what is started: run, pytest, soak
 #=       TEST_MYSQL_HOST=… tests, bench: a server that is there (_PORT, _USER, …)
-#=       FULL=1            test-spark: an archive of 500 runs, and all sizes of chunks
+#=       FULL=1            test-spark: 500 runs, and chunks of all sizes
 #=       EXAMPLES=20000    test-fault: more hostile data
 #=       PYTHON_IMAGE=…    image, test-e2e, test-infra: another base image; also
 #=                         MYSQL_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL
