@@ -123,7 +123,7 @@ class Spill:
         """The hashes of one partition's rows, in no order; nothing else is read."""
         files = _Files([TABLES[key[0]].arrow.get_field_index("row_hash")])
         batches = [*self._fetch_carried(key), *self.batches.get(key, ())]
-        return pa.concat_arrays([pa.array([], pa.string()), *(files.read(batch).column("row_hash") for batch in batches)])
+        return pa.concat_arrays([pa.array([], pa.string()), *(_copy(files.read(batch), "row_hash") for batch in batches)])
 
     def _fetch_carried(self, key: PartitionKey) -> list[_Batch]:
         with _fetching:  # the load and the put may both ask first
@@ -229,11 +229,15 @@ def _ranges(batches: Sequence[_Batch], files: _Files) -> Iterator[tuple[str | No
     bounds: list[str | None] = []
     size = sum(batch.size for batch in batches)
     if size > _SORTED_AT_ONCE:
-        # Each is copied by itself: as a part of its batch it would keep all of that in memory.
-        ids = pa.concat_arrays([pa.concat_arrays([files.read(batch).column("launch_id")]) for batch in batches])
+        ids = pa.concat_arrays([_copy(files.read(batch), "launch_id") for batch in batches])
         step = max(1, len(ids) * _SORTED_AT_ONCE // size)
         bounds = list(dict.fromkeys(ids.take(pc.sort_indices(ids)[step::step]).to_pylist()))
     yield from pairwise([None, *bounds, None])
+
+
+def _copy(batch: pa.RecordBatch, column: str) -> pa.Array:
+    """A column by itself: as a part of its batch it would keep all of that in memory."""
+    return pa.concat_arrays([batch.column(column)])
 
 
 def _in_parts(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
