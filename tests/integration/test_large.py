@@ -34,6 +34,5 @@ def test_pages_come_to_one_snapshot(program: Program, api: SampleApi) -> None:
     assert {row[0] for row in program.login.query("SELECT launch_id FROM launches")} == {one["id"] for one in good}
     manifest = json.loads(program.object(f"manifests/run={result['run_id']}.json"))
     assert manifest["lookups"]["payloads"]["references"] == expected["launch_payloads"]
-    assert manifest["lookups"]["payloads"]["ids"] == len({payload for one in good for payload in one["payloads"]})
     program("verify", "--json")
     assert program.run()["state"] == "unchanged"
