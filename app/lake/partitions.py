@@ -29,7 +29,7 @@ UNPACKED_LIMIT = 512 << 20
 
 # Without dictionaries files are made and read in two thirds of the time, and are a twelfth larger.
 _PARQUET: dict[str, Any] = {"version": "2.6", "compression": "zstd", "use_dictionary": False}
-_ROWS_A_BATCH = 2_000  # read at once: with more, the texts under their hashes take tens of megabytes
+_ROWS_A_BATCH = 1_000  # read at once: with more, the texts under their hashes take tens of megabytes
 _MANY_ROWS = 200  # with fewer, the time to give memory back is not worth it
 _PLAIN = (
     pa.types.is_null,
