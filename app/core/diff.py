@@ -35,6 +35,11 @@ def unmatched(rows: pa.Table, known: pa.Array) -> Unmatched:
     return Unmatched(rows.filter(pc.invert(pc.is_in(rows["row_hash"], known))), rows["row_hash"].combine_chunks())
 
 
+def gathered(rows: pa.Table, more: pa.Table) -> pa.Table:
+    """Rows with more below them, in one piece: many small pieces, kept among large ones that go, hold on to their memory."""
+    return pa.concat_tables([rows, more]).combine_chunks()
+
+
 def difference(table: Table, old: pa.Table, new: pa.Table) -> Difference:
     """Compare two states by key and row hash."""
     old_keys, new_keys = _keys(table, old), _keys(table, new)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.checksum.digest import EMPTY, Checksum, add_rows_as_stored
-from ..core.diff import Unmatched, unmatched
+from ..core.diff import Unmatched, gathered, unmatched
 from ..core.model import PartitionKey, Run, StoredObject, WrittenFile
 from ..core.schema import TABLES, Table
 from ..core.transform import conform
@@ -99,11 +99,13 @@ class Partitions:
         """The same, but for rows with known hashes: part by part, so that the others take no memory. Raises as `rows` does."""
         table = TABLES[file.table]
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
-            parts = [unmatched(_conformed(table, pa.table(batch)), known) for batch in _batches(opened)]
-            rows = pa.concat_tables([table.arrow.empty_table(), *(part.rows for part in parts)])
-            hashes = pa.concat_arrays([pa.array([], pa.string()), *(part.hashes for part in parts)])
-            _check_rows(opened, len(hashes))
-            return Unmatched(rows, hashes)
+            rows, hashes = table.arrow.empty_table(), [pa.array([], pa.string())]
+            for batch in _batches(opened):
+                part = unmatched(_conformed(table, pa.table(batch)), known)
+                rows = gathered(rows, part.rows)
+                hashes.append(part.hashes)
+            _check_rows(opened, sum(map(len, hashes)))
+            return Unmatched(rows, pa.concat_arrays(hashes))
 
     def current_rows(self, stored: StoredObject, table: Table) -> pa.Table:
         """One partition as it was listed, by the schema of today. Raises as `rows` does."""

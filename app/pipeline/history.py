@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.checksum.digest import EMPTY, Checksum, with_hashes
-from ..core.diff import Difference, Unmatched, changed_columns, difference, unmatched
+from ..core.diff import Difference, Unmatched, changed_columns, difference, gathered, unmatched
 from ..core.model import PartitionKey, Run
 from ..core.reconcile import CurrentState, checksum_named, is_mysql_ahead, object_fault
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES, SCHEMA_VERSION, Table
@@ -80,7 +80,7 @@ def changes_of(adapters: Adapters, current: CurrentState, published: Published, 
     held = current.in_mysql if is_ahead else {key: Checksum(f.rows, f.digest) for key, f in current.files.items()}
     old = {year: checksum for (name, year), checksum in held.items() if name == table.name}
     empty = table.arrow.empty_table()
-    before, after = [empty], [empty]
+    before, after = empty, empty
     for year in sorted(old.keys() | new.keys()):
         if old.get(year) == new.get(year):
             continue
@@ -94,9 +94,10 @@ def changes_of(adapters: Adapters, current: CurrentState, published: Published, 
             gone = published.unmatched(current.files[key], known)
         if gone is None:
             continue
-        before.append(gone.rows)
-        after += [unmatched(part, gone.hashes).rows for part in (spill.partition(key) if year in new else ())]
-    return difference(table, pa.concat_tables(before), pa.concat_tables(after))
+        before = gathered(before, gone.rows)
+        for part in spill.partition(key) if year in new else ():
+            after = gathered(after, unmatched(part, gone.hashes).rows)
+    return difference(table, before, after)
 
 
 def launch_changes(run: Run, found: Difference) -> pa.Table:
