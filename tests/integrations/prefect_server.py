@@ -4,16 +4,24 @@ import json
 import os
 import shlex
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from tests.integrations.environments import ROOT, with_environment
 from tests.services import Server
 from tests.services.server import HOST, http_status
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class PrefectServer(Server):
@@ -38,8 +46,9 @@ class PrefectServer(Server):
         """Whether it is healthy."""
         return http_status(self.port, "/api/health") == 200
 
+    @retry(retry=retry_if_exception(_is_busy), stop=stop_after_delay(30), wait=wait_fixed(0.5), reraise=True)
     def ask(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """The answer to one request, past any proxy."""
+        """The answer to one request, past any proxy; asked again, as Prefect's own client does, while its database is locked."""
         request = urllib.request.Request(  # noqa: S310  # our own server's address
             f"{self.url}{path}",
             data=None if method == "GET" else json.dumps(body or {}).encode(),
