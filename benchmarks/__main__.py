@@ -46,6 +46,7 @@ def main() -> None:
     """Measure what was asked for."""
     options = _options()
     environment = without_settings(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is measured is compiled, as in the image
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # services are stopped then too
