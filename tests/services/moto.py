@@ -37,7 +37,11 @@ class _Handler(MotoRequestHandler):
         """One request, read to its end before it is answered."""
         self.environ = environ = self.make_environ()
         size = -1 if "wsgi.input_terminated" in environ else int(environ.get("CONTENT_LENGTH") or 0)
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size))
+        sent = environ["wsgi.input"].read(size)
+        if len(sent) < size:  # whoever sent it is gone
+            self.close_connection = True
+            return
+        environ["wsgi.input"] = io.BytesIO(sent)
         try:
             status, headers, body = _answer(self.server.app, environ)
         except Exception:  # noqa: BLE001  # what it can't do it says by raising
