@@ -1,8 +1,9 @@
 """Reads the records out of spooled answers batch by batch; each stays the bytes that were sent until it is parsed by itself."""
 
+import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ MAX_VALUES = 1_000_000
 """The most in one record, counted by the marks `,` `:` `[` `{`: parsed, each costs up to a hundred bytes of memory."""
 MAX_BATCH_BYTES = 4 << 20
 _FEW_BYTES = 2 << 20  # few enough to hold whatever they come to
+_PIECE_BYTES = 1 << 16
 _HINT = "what was sent is kept in the raw archive"
 _BOM = b"\xef\xbb\xbf"
 _LISTS = ("docs", "results")  # what APIs call the list in a page
@@ -86,7 +88,7 @@ def _all_records(response: Response) -> Iterator[bytes]:
     for body in response.bodies:
         try:
             text = _read(body.path)
-            yield from _records(text) if text.startswith(b"[") else _page(text).records
+            yield from _records(text) if text.startswith(b"[") else _listed(text)
         except UnicodeDecodeError as error:
             message = f"{response.name}: the answer is not UTF-8 text ({error.reason})"
             raise SourceError(message, hint=_HINT) from error
@@ -107,9 +109,29 @@ def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BODY_BYTES:
         raise ValueError(f"it has more than {MAX_BODY_BYTES >> 20} MiB")
     text = path.read_bytes().removeprefix(_BOM).strip(b" \t\r\n")
-    if text.count(b",") > MAX_PARTS:
+    if len(text) > MAX_PARTS and text.count(b",") > MAX_PARTS:
         raise ValueError(f"it has more than {MAX_PARTS} values")
+    if not text.isascii():
+        _check_encoding(text)
     return text
+
+
+def _check_encoding(text: bytes) -> None:
+    """Raise UnicodeDecodeError unless it is UTF-8. In pieces: memory for all of it at once costs more than the check."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(text), _PIECE_BYTES):
+        decoder.decode(text[start : start + _PIECE_BYTES])
+    decoder.decode(b"", final=True)
+
+
+def _listed(text: bytes) -> Iterator[bytes]:
+    """The records of a page, read once where msgspec can."""
+    try:
+        found = _lists.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = _Lists()
+    records = found.results if found.docs is None else found.docs
+    return iter(_page(text).records) if records is None else _sound(records, is_checked=True)
 
 
 def _page(text: bytes) -> Page:
@@ -125,13 +147,14 @@ def _page(text: bytes) -> Page:
 
 
 def _records(text: bytes) -> Iterator[bytes]:
-    """The elements of a list, checked to be JSON in UTF-8."""
+    """The elements of a list, checked to be JSON."""
     try:
-        found: Any = _list.decode(text)
-        is_checked = True
+        return _sound(_list.decode(text), is_checked=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        found = _elements(text, b"[]")
-        is_checked = False  # msgspec takes neither NaN nor lone surrogates nor what is nested deeply
+        return _sound(_elements(text, b"[]"), is_checked=False)  # it takes neither NaN nor lone surrogates nor deep nesting
+
+
+def _sound(found: Sequence[Any], *, is_checked: bool) -> Iterator[bytes]:
     if len(found) > MAX_RECORDS:
         raise ValueError(f"it has more than {MAX_RECORDS} records")
     for element in found:
@@ -142,11 +165,17 @@ def _records(text: bytes) -> Iterator[bytes]:
             raise ValueError(f"a record has more than {MAX_VALUES} values")
         if not is_checked:
             parsed(record)
-        elif not record.isascii():
-            record.decode()
         yield record
 
 
+class _Lists(msgspec.Struct):
+    """The list of a page; whatever its other fields are, they are checked to be JSON alone."""
+
+    docs: list[msgspec.Raw] | None = None
+    results: list[msgspec.Raw] | None = None
+
+
+_lists = msgspec.json.Decoder(_Lists)
 _glance = msgspec.json.Decoder(Glance)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
