@@ -32,7 +32,6 @@ LATER = (
     *ICEBERG,
 )
 FRAMES = ("pandas", "app.report.page")
-SECRETS = ("MYSQL_PASSWORD", "MYSQL_ADMIN_PASSWORD", "LAUNCH_LIBRARY_TOKEN")
 
 
 def call(function: Callable[..., object], *arguments: Any, frames: bool = False, timeout_s: float = 120) -> int:
@@ -148,21 +147,11 @@ def _make_readers() -> None:
 
 def _fork(asked_by: Connection, running: dict[int, Connection]) -> None:
     function, arguments = asked_by.recv()
-    _learn_secrets(arguments)
     pid = os.fork()
     if pid == 0:
         _become(function, arguments)
     running[pid] = asked_by
     asked_by.send(pid)
-
-
-def _learn_secrets(arguments: tuple[Any, ...]) -> None:
-    """Make the patterns that find the secrets of an environment, which take 20 ms, for all forks that have the same."""
-    from app.telemetry.redaction import redacted
-
-    for environment in arguments:
-        if isinstance(environment, dict):
-            redacted("", tuple(environment.get(name, "") for name in SECRETS))
 
 
 def _become(function: Callable[..., object], arguments: tuple[Any, ...]) -> NoReturn:
