@@ -69,7 +69,7 @@ def _carry_rest(adapters: Adapters, spill: Spill, file: WrittenFile, gone: pa.Ar
     except UnreadableObject as error:
         raise InDoubt(str(error)) from error
     found = pa.concat_tables([table.arrow.empty_table(), *dropped]).combine_chunks()
-    del dropped
+    dropped.clear()
     pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
     return found
 
