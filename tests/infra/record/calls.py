@@ -1,6 +1,8 @@
 """Runs the program end to end on throw-away services, and has every AWS call that it makes written down.
 
 python -m tests.infra.record.calls FILE      # in the program's own environment, not in that of the infrastructure tests
+
+Those of a backfill, which a job of Spark makes too, are in FILE.spark.
 """
 
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from tests.program import Program
 from tests.sample_api import SampleApi, records
-from tests.services import MotoServer, MysqlServer
+from tests.services import MotoServer, MysqlServer, create_database
 from tests.services.aws import without_settings
 from tests.services.clock import shifted
 
@@ -64,6 +66,31 @@ def iceberg(program: Program) -> None:
     program("maintain", **on, **shifted("+91d"))
 
 
+def backfill(program: Program, api: SampleApi, elsewhere: str) -> None:
+    """What a replay of a range elsewhere may do, in processes as on a cluster: begin, go on, take away, find what was lost."""
+    everything = (
+        "replay",
+        "--from",
+        "2020-01-01",
+        "--to-prefix",
+        "replays/again",
+        "--to-database",
+        elsewhere,
+        "--processes",
+        "2",
+    )
+    written = {"AWS_CALLS": f"{program.environment['AWS_CALLS']}.spark", "LOG_GROUP": ""}
+    program("run", "--accept-shrink")
+    program(*everything, **written, AWS_LOSE_ANSWERS="1")
+    launches = [records.launch(i) for i in range(records.LAUNCHES)]
+    api.set_launches([{**launches[0], "date_utc": "some day"}, *(one for one in launches[1:] if one["date_utc"][:4] != "2020")])
+    program("run", "--accept-shrink")
+    # The newest version of a manifest is not what a run put.
+    s3 = program.aws.client("s3")
+    s3.put_object(Bucket=program.bucket, Key=program.keys("manifests/run=")[-1], Body=b"{}")
+    program(*everything, "--accept-shrink", **written)
+
+
 def main(calls: Path) -> None:
     """Start the services, and the program with our hooks in it."""
     with tempfile.TemporaryDirectory() as folder, MotoServer(Path(folder, "moto")) as moto, SampleApi() as api:
@@ -81,7 +108,10 @@ def main(calls: Path) -> None:
                 "PYTHONPATH": str(HERE),  # sitecustomize.py
                 "AWS_CALLS": str(calls.resolve()),
             }
-            runs(Program(settings, aws, mysql.login), api)
+            program = Program(settings, aws, mysql.login)
+            runs(program, api)
+            elsewhere = create_database(mysql.admin, "again", mysql.login.user, mysql.login.password).database
+            backfill(program, api, elsewhere)
 
 
 if __name__ == "__main__":
