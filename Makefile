@@ -145,7 +145,7 @@ clean: ## Remove everything that was made here, .venv too
 #=       ARGS=…            more arguments for what is started: run, pytest, soak
 #=       TEST_MYSQL_HOST=… tests, bench: a server that is there (_PORT, _USER, …)
 #=       FULL=1            test-spark: 500 runs, and chunks of all sizes
-#=       TO=…              spark-package: the archive; also ARCHITECTURE, PYTHON_VERSION
+#=       TO=FILE           spark-package: the archive (ARCHITECTURE=X86_64)
 #=       EXAMPLES=20000    test-fault: more hostile data
 #=       PYTHON_IMAGE=…    image, test-e2e, test-infra: another base image; also
 #=                         MYSQL_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL

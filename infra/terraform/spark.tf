@@ -74,9 +74,15 @@ data "aws_iam_policy_document" "spark" {
   }
 
   statement {
-    sid       = "ReadArchive" # an earlier version of a manifest where the newest is not what the pointer names
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = [for p in [local.raw_prefix, local.manifest_prefix] : "${aws_s3_bucket.lake.arn}/${p}*"]
+    sid       = "ReadManifests"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.lake.arn}/${local.manifest_prefix}*"]
+  }
+
+  statement {
+    sid       = "ReadRaw" # as the manifests name it
+    actions   = ["s3:GetObjectVersion"]
+    resources = ["${aws_s3_bucket.lake.arn}/${local.raw_prefix}*"]
   }
 
   statement {
@@ -86,14 +92,26 @@ data "aws_iam_policy_document" "spark" {
   }
 
   statement {
-    sid       = "ListLake"
-    actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
+    sid       = "ListManifests" # and, as EMR may, the package
+    actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.lake.arn]
 
     condition {
       test     = "StringLikeIfExists" # as the task's role has it
       variable = "s3:prefix"
-      values   = [for p in [local.spark_packages_prefix, local.manifest_prefix, local.replays_prefix] : "${p}*"]
+      values   = ["${local.manifest_prefix}*", "${local.spark_packages_prefix}*"]
+    }
+  }
+
+  statement {
+    sid       = "ListReplays"
+    actions   = ["s3:ListBucketVersions"]
+    resources = [aws_s3_bucket.lake.arn]
+
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = ["${local.replays_prefix}*"]
     }
   }
 
@@ -112,7 +130,7 @@ data "aws_iam_policy_document" "spark" {
   statement {
     sid       = "FindJobLog"
     actions   = ["logs:DescribeLogGroups"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*"] # a list; AWS has no narrower resource for it
+    resources = ["*"] # a list has no narrower resource
   }
 
   dynamic "statement" {

@@ -415,7 +415,7 @@ def test_policies_are_sound_and_narrow(applied: Applied) -> None:
                 if statement["Resource"] == "*":
                     wide += actions
         assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
-    assert set(wide) == {"ecr:GetAuthorizationToken"}
+    assert set(wide) == {"ecr:GetAuthorizationToken", "logs:DescribeLogGroups"}
 
 
 def test_everything_is_tagged(applied: Applied) -> None:

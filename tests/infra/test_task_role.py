@@ -197,7 +197,8 @@ DENIED_TO_A_JOB = [
         for key in ("raw/x.json.gz", "manifests/latest.json", "launches/year=2020/launches.parquet", "spark/x/replay.py")
     ),
     Need("s3:GetObject", "arn:aws:s3:::{bucket}/launches/year=2020/launches.parquet"),
-    Need("s3:ListBucketVersions", "arn:aws:s3:::{bucket}", (("s3:prefix", "launches/"),)),
+    Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", "launches/"),)),
+    Need("s3:ListBucketVersions", "arn:aws:s3:::{bucket}", (("s3:prefix", "manifests/"),)),
     Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/run:log-stream:x"),
 ]
 

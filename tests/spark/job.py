@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.program import QUICK
 from tests.spark.cluster import PYTHON, ROOT, Cluster
 
 DRIVER_ENV = "spark.emr-serverless.driverEnv."
@@ -39,7 +40,8 @@ def make_package(authorities: Path, folder: Path) -> Path:
         "RDS_CA_BUNDLE": f"file://{authorities}",
     }
     words = [f"{name}={value}" for name, value in given.items()]
-    subprocess.run(["make", "--silent", "spark-package", *words], cwd=ROOT, check=True)
+    trusting = {name: value for name, value in os.environ.items() if name not in QUICK} | {"UV_NATIVE_TLS": "1"}
+    subprocess.run(["make", "--silent", "spark-package", *words], cwd=ROOT, env=trusting, check=True)
     return folder / "environment.tar.gz"
 
 
