@@ -68,7 +68,8 @@ def iceberg(program: Program) -> None:
 
 def backfill(program: Program, api: SampleApi, elsewhere: str, calls: str) -> None:
     """What a replay of a range elsewhere may do, in processes as on a cluster: begin, lose an answer, go on, take away."""
-    everything = (*"replay --from 2020-01-01 --to-prefix replays/again --processes 2 --to-database".split(), elsewhere)
+    place = ("--to-prefix", "replays/again", "--to-database", elsewhere)
+    everything = ("replay", "--from", "2020-01-01", "--processes", "2", *place)
     launches = [records.launch(i) for i in range(records.LAUNCHES)]
     api.set_launches(launches)
     program("run")
