@@ -28,6 +28,8 @@ def end(function: Callable[[list[str]], int]) -> None:
         say(f"{error.cmd[0]} said: {(error.stderr or '').strip() or f'exit {error.returncode}'}")
     except FileNotFoundError as error:
         say(f"{error.filename} is not on PATH")
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(NOT_STARTED)
 
 

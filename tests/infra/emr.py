@@ -1,10 +1,13 @@
 """As much of EMR Serverless as Terraform and `infra/spark` take: a job run is a process here, its lines go to CloudWatch Logs."""
 
+import re
 import sys
 import threading
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 from emulator import Emulator
 from servers import Account
 
@@ -25,6 +28,28 @@ sys.exit(code)
 """
 
 
+MODEL = botocore.session.get_session().get_service_model("emr-serverless")
+
+
+def faults(shape: Any, value: Any) -> Iterator[str]:
+    """What in a request is not as the service's own model has it; clients do not look at patterns."""
+    match shape.type_name:
+        case "structure":
+            for name, part in shape.members.items():
+                if name in value:
+                    yield from faults(part, value[name])
+        case "list":
+            for one in value:
+                yield from faults(shape.member, one)
+        case "map":
+            for key, one in value.items():
+                yield from (f"{key}: {fault}" for fault in (*faults(shape.key, key), *faults(shape.value, one)))
+        case "string":
+            most, pattern = shape.metadata.get("max", len(value)), shape.metadata.get("pattern", ".*")
+            if len(value) > most or not re.fullmatch(pattern, value) or (shape.enum and value not in shape.enum):
+                yield f"{value!r} is no {shape.name}"
+
+
 class EmrServerless(Emulator):
     """Applications, and job runs of PROGRAM with their arguments."""
 
@@ -40,7 +65,12 @@ class EmrServerless(Emulator):
     def answer(self, what: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """By path: applications, one of them, its job runs, one of those."""
         method, path = what.partition("?")[0].split()
-        match method, path.strip("/").split("/"):
+        words = path.strip("/").split("/")
+        if method == "POST":
+            called = MODEL.operation_model("CreateApplication" if len(words) == 1 else "StartJobRun")
+            if found := list(faults(called.input_shape, request)):
+                return 400, {"message": "; ".join(found)}
+        match method, words:
             case "POST", ["applications"]:
                 return 200, self._create(request)
             case "GET", ["applications"]:
