@@ -46,7 +46,8 @@ def _mysql(admin: Login) -> str:
 
 
 def _of_pipeline() -> dict[str, str]:
-    wanted = [re.split(r"[^\w.-]", text)[0] for text in importlib.metadata.requires("spacex-pipeline") or []]
+    needed = [text for text in importlib.metadata.requires("spacex-pipeline") or [] if "extra ==" not in text]
+    wanted = [re.split(r"[^\w.-]", text)[0] for text in needed]
     return {name: importlib.metadata.version(name) for name in wanted}
 
 

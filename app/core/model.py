@@ -176,6 +176,7 @@ class WrittenFile(_Frozen):
     rows: int
     digest: str
     size: int
+    sha256: str = ""  # of its bytes; manifests that are older than this have none
 
 
 class Manifest(_Frozen):

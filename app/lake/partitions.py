@@ -1,6 +1,7 @@
 """Partitions: one Parquet object for each table and year, replaced by one PUT."""
 
 import contextlib
+import hashlib
 import io
 import threading
 from collections.abc import Iterable, Iterator
@@ -85,6 +86,7 @@ class Partitions:
             rows=checksum.rows,
             digest=checksum.digest,
             size=len(body),
+            sha256=hashlib.sha256(body).hexdigest(),
         )
 
     def rows(self, file: WrittenFile) -> pa.Table:
@@ -95,8 +97,20 @@ class Partitions:
         with self._opened(file.key, file.version_id, file) as opened:
             return _conformed(TABLES[file.table], _rows(opened))
 
+    def as_written(self, file: WrittenFile) -> Iterator[pa.Table]:
+        """The same part by part, with the hashes that were written, which hold as long as the bytes are those that were written.
+
+        Raises as `rows` does.
+        """
+        table = TABLES[file.table]
+        with self._opened(file.key, file.version_id, file) as opened:
+            if not file.sha256 or not opened.schema_arrow.equals(table.parquet):
+                raise ValueError("it was written by other code")
+            for batch in _batches(opened):
+                yield pa.table(batch).cast(table.arrow)
+
     def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
-        """The same, but for rows with known hashes: part by part, so that the others take no memory. Raises as `rows` does."""
+        """As `rows`, but for rows with known hashes: part by part, so that the others take no memory. Raises as `rows` does."""
         table = TABLES[file.table]
         with self._opened(file.key, file.version_id, file) as opened, self._one_in_memory(file.rows):
             rows, hashes = table.arrow.empty_table(), [pa.array([], pa.string())]
@@ -142,6 +156,8 @@ class Partitions:
         try:
             if named and (len(body), answer["ETag"]) != (named.size, named.etag):
                 raise ValueError("the object's size and ETag are not those that the manifest names")
+            if named and named.sha256 and hashlib.sha256(body).hexdigest() != named.sha256:
+                raise ValueError("its bytes are not those that were written")
             file = pq.ParquetFile(pa.BufferReader(body))
             _check_claims(file.metadata, named)
             _check_types(file.schema_arrow)

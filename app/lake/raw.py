@@ -3,8 +3,9 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -14,6 +15,7 @@ from ..core.model import ArchivedResponse, Body, RawObject, Response, Run
 from ..errors import UnreadableObject
 from .bucket import Bucket
 from .layout import RawPlace, is_run_id, parse_raw_key, raw_key, raw_prefix
+from .workers import workers
 
 BODY_LIMIT = 4 << 30
 """Most bytes of one archived body, unpacked."""
@@ -44,19 +46,26 @@ class RawArchive:
         packed.unlink()
         return RawObject(key=key, version_id=self._bucket.version_of(put), sha256=body.sha256, size=body.size)
 
-    def restore(self, response: Response, spool: Path) -> Response:
+    def restore(self, response: Response, spool: Path, at_hand: Iterable[Body] = ()) -> Response:
         """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.
 
-        Raises LakeError; UnreadableObject when a body is gone or is not what was archived.
+        Those that are at hand are not fetched. Raises LakeError, and UnreadableObject when a body is gone or is not what was
+        archived.
         """
         earlier = response.base or response.archived
         assert earlier
-        bodies = []
-        for number, raw in enumerate(earlier.objects, 1):
+        known = {body.sha256: body for body in at_hand}
+
+        def restored(number: int, raw: RawObject) -> Body:
+            if body := known.get(raw.sha256):
+                return body
             path = spool / f"{response.name}-{number}.archived.json"
             with path.open("wb") as file:
                 file.writelines(self._checked(raw))
-            bodies.append(Body(path, raw.sha256, raw.size))
+            return Body(path, raw.sha256, raw.size)
+
+        with workers() as pool:
+            bodies = list(pool.map(restored, count(1), earlier.objects))
         return replace(response, bodies=(*bodies, *response.bodies))
 
     def check(self, raw: RawObject) -> None:

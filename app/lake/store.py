@@ -1,7 +1,7 @@
 """The lake as the pipeline sees it: one class over raw archive, partitions, manifests, quarantine and report."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +73,12 @@ class S3Lake:
         """Keep one body as the API sent it."""
         return self._raw.archive(run, name, number, body)
 
-    def restore(self, response: Response, spool: Path) -> Response:
-        """An endpoint with the bodies that an earlier run archived before its own, checked against their digests."""
-        return self._raw.restore(response, spool)
+    def restore(self, response: Response, spool: Path, at_hand: Iterable[Body] = ()) -> Response:
+        """An endpoint with the bodies that an earlier run archived before its own, checked against their digests.
+
+        Those that are at hand are not fetched.
+        """
+        return self._raw.restore(response, spool, at_hand)
 
     def check_raw(self, raw: RawObject) -> None:
         """Read an archived object and compare it with its digest."""
@@ -101,6 +104,10 @@ class S3Lake:
     def rows(self, file: WrittenFile) -> pa.Table:
         """One partition at the version that a manifest names, by the schema of today."""
         return self._partitions.rows(file)
+
+    def as_written(self, file: WrittenFile) -> Iterator[pa.Table]:
+        """The same part by part, with the hashes that were written: that its bytes are the same proves them."""
+        return self._partitions.as_written(file)
 
     def unmatched(self, file: WrittenFile, known: pa.Array) -> Unmatched:
         """One partition at the version that a manifest names, but for rows with known hashes: the others are not kept."""

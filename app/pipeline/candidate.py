@@ -128,14 +128,14 @@ def _changed(
         adapters.telemetry.event(f"everything is validated: {doubt}")
         return None
     was, now = (
-        validated(adapters.source, answers, run.as_of, spool / folder, is_wanted=places.__contains__)
-        for answers, folder, places in (
-            (compared.before, "rows-before", compared.places_before),
-            (responses, "rows-changed", compared.places),
+        validated(adapters.source, answers, [records], run.as_of, spool / folder)
+        for answers, records, folder in (
+            (compared.before, compared.was, "rows-before"),
+            (responses, compared.now, "rows-changed"),
         )
     )
     candidate = Candidate.of(now, spool / "quarantine.gz")
-    candidate.accepted += len(compared.unchanged)
+    candidate.accepted += compared.unchanged
     candidate.lookups = lookup_use(now.references, was.references, manifest.lookups)
     candidate.unknown_fields = Counter(manifest.unknown_fields) - was.unknown_fields + now.unknown_fields
     candidate.notes = Counter(manifest.notes) - was.notes + now.notes
@@ -174,7 +174,7 @@ def carry_over(
         gone: pa.Table | None = None
         if candidate.changes:
             spill.close()
-            gone = _carry_unchanged(run, adapters, candidate, candidate.changes, current, published)
+            gone = _carry_unchanged(run, adapters, candidate, candidate.changes, current)
         elif backfill:
             candidate.retained, news = backfill.follow(run, adapters, current, published, spill)
         elif not is_source_change(current, run):  # the tables hold one source, never a mixture
@@ -211,12 +211,10 @@ def carry_over(
     )
 
 
-def _carry_unchanged(
-    run: Run, adapters: Adapters, candidate: Candidate, changes: Changes, current: CurrentState, published: Published
-) -> pa.Table:
+def _carry_unchanged(run: Run, adapters: Adapters, candidate: Candidate, changes: Changes, current: CurrentState) -> pa.Table:
     """Carry over the rows of launches that did not change; the rows of `launches` that are not."""
     rejected = {reject.id for reject in candidate.rejected_launches if reject.id}
     candidate.retained = retained_ids(changes.launches, candidate.accepted_ids, rejected, all_ids_known=True)
-    gone = carry_unchanged(adapters, current, published, candidate.spill, candidate.gone, changes.partitions)
+    gone = carry_unchanged(adapters, current, candidate.spill, candidate.gone, changes.partitions)
     candidate.newest_launch_utc = newest_over(candidate.spill, run.as_of, candidate.retained)
     return gone

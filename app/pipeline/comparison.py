@@ -4,9 +4,9 @@ A launch whose record is the same, and whose lookups are the same, has the same 
 publication. Where that is not certain, `InDoubt` says why, and everything is validated.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from ..code_digest import code_digest
@@ -21,7 +21,11 @@ _LAUNCHES = "launches"
 _MOST_CHANGED = 0.1  # of all launches: beyond that, to compare costs more than it saves
 _FEW = 20  # launches that are compared whatever their share is
 _MOST_LOOKUPS = 100  # that changed: each is looked for in each launch
+_MOST_BYTES = 64 << 20  # of records that are kept
 _ESCAPED_ASCII = b"\\u00"  # in a record that has it, an id may be written in another way
+
+Record = tuple[int, bytes]
+"""A record's place in its answer, and its JSON."""
 
 
 class InDoubt(Exception):
@@ -30,20 +34,12 @@ class InDoubt(Exception):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The launches that may have changed, and where their records are, in the answer of before and in that of now."""
+    """The launches that may have changed: their records in the answer of before and in that of now; and how many have not."""
 
     before: Mapping[str, Response]
-    places_before: frozenset[int]
-    places: frozenset[int]
-    unchanged: frozenset[str]  # the ids of the launches that are now as they were
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """Where the record of an id is in an answer, and the digest of its bytes."""
-
-    place: int
-    digest: bytes
+    was: list[Record]
+    now: list[Record]
+    unchanged: int
 
 
 def compare(adapters: Adapters, manifest: Manifest, responses: Mapping[str, Response], spool: Path) -> Comparison:
@@ -56,30 +52,29 @@ def compare(adapters: Adapters, manifest: Manifest, responses: Mapping[str, Resp
         raise InDoubt("records without a readable id were rejected")
     if responses.keys() != manifest.endpoints.keys():
         raise InDoubt("the source has other endpoints")
-    before = _restored(adapters.lake, manifest, responses, spool)
-    lookups = _changed_lookups(adapters.source, before, responses)
-    was, now = (_sent(adapters.source, answers[_LAUNCHES]) for answers in (before, responses))
-    changed = {key for key, sent in now.items() if key not in was or was[key].digest != sent.digest}
-    changed |= was.keys() - now.keys()
-    changed.update(manifest.rejected_ids)
-    changed |= _naming(adapters.source, responses[_LAUNCHES], lookups, now)
-    if len(changed) > max(_FEW, len(now) * _MOST_CHANGED):
-        raise InDoubt(f"{len(changed)} of {len(now)} launches may have changed")
-    return Comparison(
-        before,
-        frozenset(was[key].place for key in changed & was.keys()),
-        frozenset(now[key].place for key in changed & now.keys()),
-        frozenset(now.keys() - changed),
-    )
+    source, before = adapters.source, _restored(adapters.lake, manifest, responses, spool)
+    rejected, named = set(manifest.rejected_ids), _changed_lookups(source, before, responses)
+    named += [_ESCAPED_ASCII] if named else []
+
+    def is_suspect(key: str, record: bytes) -> bool:
+        return key in rejected or any(lookup in record for lookup in named)
+
+    was, now, unchanged = _side_by_side(source, before[_LAUNCHES], responses[_LAUNCHES], is_suspect)
+    changed = len(was.keys() | now.keys())
+    if changed > max(_FEW, (unchanged + len(now)) * _MOST_CHANGED):
+        raise InDoubt(f"{changed} of {unchanged + len(now)} launches may have changed")
+    return Comparison(before, sorted(was.values()), sorted(now.values()), unchanged)
 
 
 def _restored(lake: S3Lake, manifest: Manifest, responses: Mapping[str, Response], spool: Path) -> dict[str, Response]:
-    """The answers that the manifest rests on; those that are the same are not fetched twice."""
+    """The answers that the manifest rests on; what is the same now is not fetched again."""
     folder = spool / "before"
     folder.mkdir()
     try:
         return {
-            name: responses[name] if responses[name].archived else lake.restore(Response(name, None, (), archived), folder)
+            name: responses[name]
+            if responses[name].archived
+            else lake.restore(Response(name, None, (), archived, watermark=archived.watermark), folder, responses[name].bodies)
             for name, archived in manifest.endpoints.items()
         }
     except UnreadableObject as error:
@@ -91,40 +86,64 @@ def _changed_lookups(source: Source, before: Mapping[str, Response], responses: 
     found: set[str] = set()
     for name in responses.keys() - {_LAUNCHES}:
         if not responses[name].archived:
-            was, now = _sent(source, before[name]), _sent(source, responses[name])
-            found |= {key for key in was.keys() | now.keys() if key not in was or key not in now}
-            found |= {key for key in was.keys() & now.keys() if was[key].digest != now[key].digest}
+            was, now, _ = _side_by_side(source, before[name], responses[name])
+            found |= was.keys() | now.keys()
     if len(found) > _MOST_LOOKUPS:
         raise InDoubt(f"{len(found)} lookups changed")
     return [key.encode() for key in found]
 
 
-def _sent(source: Source, response: Response) -> dict[str, _Sent]:
-    """The record of each id."""
-    found: dict[str, _Sent] = {}
-    is_on_top = bool(response.base or response.archived or response.watermark)  # changes replace what they come on top of
-    for place, record in _records(source, response):
-        key = record_id(record)
-        if key is None:
-            raise InDoubt(f"{response.name}[{place}] has no readable id")
-        if key in found and not is_on_top:
-            raise InDoubt(f"{response.name}: {key} came twice")
-        found[key] = _Sent(place, hashlib.sha256(record).digest())
-    return found
+def _side_by_side(
+    source: Source,
+    before: Response,
+    after: Response,
+    is_suspect: Callable[[str, bytes], bool] = lambda *_: False,
+) -> tuple[dict[str, Record], dict[str, Record], int]:
+    """The records by id of which the other answer has none that is the same, or that are suspect; and how many are the same.
+
+    Both are read at once, and what is the same is let go as soon as both have come to it.
+    """
+    differing: tuple[dict[str, Record], dict[str, Record]] = ({}, {})
+    seen: tuple[set[str], set[str]] = (set(), set())
+    same = held = 0
+    for batches in zip_longest(_records(source, before), _records(source, after), fillvalue=()):
+        for ids, mine, others, batch in zip(seen, differing, reversed(differing), batches, strict=True):
+            for place, record in batch:
+                key = record_id(record)
+                if key is None:
+                    raise InDoubt(f"{after.name}[{place}] has no readable id")
+                if key in ids:
+                    raise InDoubt(f"{after.name}: {key} came twice")
+                ids.add(key)
+                if key in others and others[key][1] == record and not is_suspect(key, record):
+                    del others[key]
+                    same += 1
+                    held -= len(record)
+                else:
+                    mine[key] = place, record
+                    held += len(record)
+        if held > _MOST_BYTES:
+            raise InDoubt(f"over {_MOST_BYTES >> 20} MiB of records may have changed")
+    return *differing, same
 
 
-def _naming(source: Source, launches: Response, lookups: Iterable[bytes], now: Mapping[str, _Sent]) -> set[str]:
-    """The launches that may name one of these lookups."""
-    if not lookups:
-        return set()
-    sought = [*lookups, _ESCAPED_ASCII]
-    places = {place for place, record in _records(source, launches) if any(key in record for key in sought)}
-    return {key for key, sent in now.items() if sent.place in places}
+def _records(source: Source, response: Response) -> Iterator[Sequence[Record]]:
+    """The records in batches; of changes that come on top of what was read before, the last of each id."""
+    superseded = _superseded(source, response) if response.base or response.watermark else ()
+    for batch in source.launches(response):
+        if not all(isinstance(record, bytes) for _, record in batch):
+            raise InDoubt("the source gives no records as they were sent")
+        yield [(place, record) for place, record in batch if place not in superseded] if superseded else batch
 
 
-def _records(source: Source, response: Response) -> Iterable[tuple[int, bytes]]:
+def _superseded(source: Source, response: Response) -> Collection[int]:
+    """The places of records that later ones with the same id replace."""
+    last: dict[str | None, int] = {}
+    earlier: set[int] = set()
     for batch in source.launches(response):
         for place, record in batch:
-            if not isinstance(record, bytes):
-                raise InDoubt("the source gives no records as they were sent")
-            yield place, record
+            key = record_id(record)
+            if key in last:
+                earlier.add(last[key])
+            last[key] = place
+    return earlier

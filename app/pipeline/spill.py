@@ -1,5 +1,6 @@
 """All rows of one run, spilled to disk batch by batch, so that a whole table never stands in memory."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -66,11 +67,18 @@ class Spill:
         self.checksums[key] = combined(self.checksums.get(key, EMPTY), held)
         self._carried_rows[key] = read
 
-    def carry_rest(self, key: PartitionKey, held: Checksum, rest: pa.Table) -> None:
+    def carry_rest(self, key: PartitionKey, held: Checksum, rest: Iterable[pa.Table]) -> None:
         """Take some rows of a partition over, in canonical order; `held` is what all of it was."""
-        self.carry(key, checksum_of(rest), lambda: rest)
-        self.carried[key] = held
-        self._fetch_carried(key)
+        checksum = EMPTY
+        with contextlib.closing(_Writer(self._carried_path(key), key[0])) as writer:
+            batches = []
+            for part in rest:
+                checksum = combined(checksum, checksum_of(part))
+                batches += [written for batch in part.combine_chunks().to_batches() for written in writer.add(batch)]
+        if batches:
+            self.carried[key] = held
+            self.checksums[key] = combined(self.checksums.get(key, EMPTY), checksum)
+            self._carried_batches[key] = batches
 
     def complete(self, besides: Iterable[PartitionKey] = ()) -> None:
         """Give each table that has no rows an empty partition, so that it has a file; `besides` are partitions kept elsewhere.
@@ -128,11 +136,14 @@ class Spill:
     def _fetch_carried(self, key: PartitionKey) -> list[_Batch]:
         with _fetching:  # the load and the put may both ask first
             if read := self._carried_rows.pop(key, None):
-                writer = _Writer(self._folder / f"{key[0]}-{key[1]}-carried.arrow", key[0])
+                writer = _Writer(self._carried_path(key), key[0])
                 batches = read().combine_chunks().to_batches()
                 self._carried_batches[key] = [written for batch in batches for written in writer.add(batch)]
                 writer.close()
             return self._carried_batches.get(key, [])
+
+    def _carried_path(self, key: PartitionKey) -> Path:
+        return self._folder / f"{key[0]}-{key[1]}-carried.arrow"
 
     def _in_order(self, batches: Sequence[_Batch], table: str) -> Iterator[pa.Table]:
         """The rows of some batches of a table in the order of its key.

@@ -1,10 +1,11 @@
 """What a source's answers come to: validated rows, rejects, and counts of what was met."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,30 +95,32 @@ def last_of_each(
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Validated, dict[int, str]]:
     """All launches of a source's answers, of each id the last record; and the earlier ones. Raises PipelineError."""
-    found = validated(source, responses, as_of, spool / "rows-1", progress=progress)
+    launches = responses["launches"]
+    found = validated(source, responses, source.launches(launches), as_of, spool / "rows-1", progress=progress)
     again = found.superseded
     if again:  # the earlier ones are passed over in a second reading
-        found = validated(source, responses, as_of, spool / "rows-2", is_wanted=_is_none_of(again), progress=progress)
+        last = ([(place, record) for place, record in batch if place not in again] for batch in source.launches(launches))
+        found = validated(source, responses, last, as_of, spool / "rows-2", progress=progress)
     return found, again
 
 
 def validated(
     source: Source,
     responses: Mapping[str, Response],
+    launches: Iterable[list[tuple[int, Any]]],
     as_of: datetime,
     folder: Path,
     *,
-    is_wanted: Callable[[int], bool] = lambda _: True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Validated:
-    """The launches of a source's answers at the places that are wanted, spilled into a new folder. Raises PipelineError."""
+    """Batches of launches of a source's answers, each with its place, spilled into a new folder. Raises PipelineError."""
     aside, lookups_aside = (RejectsFile(folder.with_name(f"{folder.name}-{name}.gz")) for name in ("aside", "lookups"))
     parser = source.parser(responses, lookups_aside.add)
     found = Validated(Spill(folder), [aside, lookups_aside])
     records = 0
-    for batch in source.launches(responses["launches"]):
+    for batch in launches:
         records += len(batch)
-        for checked in validate(((i, record) for i, record in batch if is_wanted(i)), parser):
+        for checked in validate(batch, parser):
             found.take(checked, as_of)
         progress(f"{records} launches")
     found.rejected += lookups_aside.rejects
@@ -137,10 +140,6 @@ def lookup_use(
             times[kind, known] += sign * count
     uses = {kind: LookupUse(references=times[kind, True] + times[kind, False], resolved=times[kind, True]) for kind, _ in times}
     return {kind: use for kind, use in sorted(uses.items()) if use.references}
-
-
-def _is_none_of(places: Container[int]) -> Callable[[int], bool]:
-    return lambda place: place not in places
 
 
 def _count_some(counts: Counter[str], more: Counter[str]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def _all_records(response: Response) -> Iterator[bytes]:
     for body in response.bodies:
         try:
             text = _read(body.path)
-            yield from _records(text) if text.startswith(b"[") else _page(text).records
+            yield from _records(text) if text.startswith(b"[") else _listed(text)
         except UnicodeDecodeError as error:
             message = f"{response.name}: the answer is not UTF-8 text ({error.reason})"
             raise SourceError(message, hint=_HINT) from error
@@ -107,9 +107,21 @@ def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BODY_BYTES:
         raise ValueError(f"it has more than {MAX_BODY_BYTES >> 20} MiB")
     text = path.read_bytes().removeprefix(_BOM).strip(b" \t\r\n")
-    if text.count(b",") > MAX_PARTS:
+    if len(text) > MAX_PARTS and text.count(b",") > MAX_PARTS:
         raise ValueError(f"it has more than {MAX_PARTS} values")
     return text
+
+
+def _listed(text: bytes) -> Iterator[bytes]:
+    """The records of a page, read once where msgspec can."""
+    if not text.isascii():
+        text.decode()  # whatever is passed over is text, too
+    try:
+        found = _lists.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = _Lists()
+    records = found.results if found.docs is None else found.docs
+    return iter(_page(text).records) if records is None else _sound(records, is_checked=True)
 
 
 def _page(text: bytes) -> Page:
@@ -127,11 +139,12 @@ def _page(text: bytes) -> Page:
 def _records(text: bytes) -> Iterator[bytes]:
     """The elements of a list, checked to be JSON in UTF-8."""
     try:
-        found: Any = _list.decode(text)
-        is_checked = True
+        return _sound(_list.decode(text), is_checked=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        found = _elements(text, b"[]")
-        is_checked = False  # msgspec takes neither NaN nor lone surrogates nor what is nested deeply
+        return _sound(_elements(text, b"[]"), is_checked=False)  # it takes neither NaN nor lone surrogates nor deep nesting
+
+
+def _sound(found: Sequence[Any], *, is_checked: bool) -> Iterator[bytes]:
     if len(found) > MAX_RECORDS:
         raise ValueError(f"it has more than {MAX_RECORDS} records")
     for element in found:
@@ -147,6 +160,14 @@ def _records(text: bytes) -> Iterator[bytes]:
         yield record
 
 
+class _Lists(msgspec.Struct):
+    """The list of a page; whatever its other fields are, they are checked to be JSON alone."""
+
+    docs: list[msgspec.Raw] | None = None
+    results: list[msgspec.Raw] | None = None
+
+
+_lists = msgspec.json.Decoder(_Lists)
 _glance = msgspec.json.Decoder(Glance)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
