@@ -18,6 +18,7 @@ from tests.services.aws import without_settings
 def pytest_configure() -> None:
     """Clean the environment for every test, and stop the services on SIGTERM as on Ctrl-C."""
     clean = without_settings(os.environ)
+    clean.pop("PYTHONDONTWRITEBYTECODE", None)  # what is started a thousand times is compiled once
     os.environ.clear()
     os.environ.update({**clean, **QUICK})
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -27,7 +27,8 @@ ICEBERG = (
     "pyiceberg.catalog.sql",
 )  # which the program imports where it is on
 LATER = (
-    *("app.sources.launch_library", "app.sources.spacex", "boto3.s3.inject", "_strptime", "encodings.idna", "requests"),
+    *("app.cli", "app.sources.launch_library", "app.sources.spacex", "boto3.s3.inject", "requests", "ctypes"),
+    *("_strptime", "encodings.idna", "encodings.unicode_escape", "encodings.utf_16_be"),
     *ICEBERG,
 )
 FRAMES = ("pandas", "app.report.page")
@@ -111,18 +112,37 @@ def _import_program(*, frames: bool) -> None:
     for name in ("app.__main__", "app.commands.wiring", *LATER, *(FRAMES if frames else ())):
         import_module(name)
     _load_models()
+    _make_readers()
     gc.freeze()  # what a fork does not look at it need not copy
 
 
 def _load_models() -> None:
-    """What boto3 reads from its own package for each client; sessions, with all that comes from outside, are each fork's own."""
+    """What boto3 makes of its own package for each client; sessions, with all that comes from outside, are each fork's own."""
     import boto3
+    import botocore.hooks
+    import botocore.parsers
     import botocore.session
 
     loader = botocore.session.create_loader()
     botocore.session.create_loader = lambda *_: loader
+    hooks: Any = botocore.hooks
+    aliased = hooks.EventAliaser(None)._alias_event_name
+    hooks.EventAliaser._alias_event_name = lambda _, name: aliased(name)
+    hooks.accepts_kwargs = cache(hooks.accepts_kwargs)
+    parsers: Any = botocore.parsers
+    parsers.DEFAULT_TIMESTAMP_PARSER = cache(parsers.DEFAULT_TIMESTAMP_PARSER)
     for service in ("s3", "logs"):
         boto3.session.Session("-", "-", region_name="us-east-1").client(service)
+
+
+def _make_readers() -> None:
+    """The structs of the sources' records, which depend on nothing."""
+    from app.sources.launch_library import models as library
+    from app.sources.spacex import models as spacex
+    from app.sources.structs import struct_of
+
+    for model in (library.Launch, spacex.Launch):
+        struct_of(model)
 
 
 def _fork(asked_by: Connection, running: dict[int, Connection]) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cache
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -121,10 +122,7 @@ class Program:
 
     def filesystem(self) -> pyarrow.fs.S3FileSystem:
         """The bucket's server for readers of Parquet."""
-        endpoint = self.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
-        return pyarrow.fs.S3FileSystem(
-            access_key="test", secret_key="test", endpoint_override=endpoint, scheme="http", region="us-east-1"
-        )
+        return _filesystem(self.environment["AWS_ENDPOINT_URL"].removeprefix("http://"))
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys in the bucket."""
@@ -174,6 +172,13 @@ def _forked(environment: dict[str, str], arguments: Sequence[str]) -> Ended:
     with tempfile.NamedTemporaryFile("r+") as out, tempfile.NamedTemporaryFile("r+") as err:
         code = forked.call(forked.main, environment, list(arguments), out.name, err.name, frames="report" in arguments)
         return Ended(code, out.read(), err.read())
+
+
+@cache
+def _filesystem(endpoint: str) -> pyarrow.fs.S3FileSystem:
+    return pyarrow.fs.S3FileSystem(
+        access_key="test", secret_key="test", endpoint_override=endpoint, scheme="http", region="us-east-1"
+    )
 
 
 def _facts(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

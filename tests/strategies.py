@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -31,6 +32,7 @@ def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
+@cache  # here and elsewhere: to build a strategy for each example takes longer than to draw from it
 def payloads() -> st.SearchStrategy[dict[str, Any]]:
     """Sound payload lookup records."""
     return st.fixed_dictionaries(
@@ -38,6 +40,7 @@ def payloads() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def launches() -> st.SearchStrategy[dict[str, Any]]:
     """Sound launch records."""
     core = st.fixed_dictionaries({"core": optional(IDS), "flight": optional(INTEGERS), "reused": optional(st.booleans())})
@@ -64,15 +67,19 @@ FIELDS = [
     *("id", "date_utc", "name", "details", "flight_number", "success", "upcoming", "window", "rocket", "launchpad"),
     *("payloads", "cores", "failures", "crew", "ships", "capsules", "fairings", "links", "tbd", "launch_library_id"),
 ]
+SAME = object()
+UP_TO_FOUR_FIELDS = st.lists(st.sampled_from(FIELDS), max_size=4)
+SELDOM_JSON = st.just(SAME) | st.just(SAME) | st.just(SAME) | JSON
 
 
 @st.composite
 def damaged_launches(draw: st.DrawFn) -> Any:
     """A launch with anything in some of its fields, or no object at all."""
     launch = draw(launches())
-    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=4)):
+    for field in draw(UP_TO_FOUR_FIELDS):
         launch[field] = draw(JSON)
-    return draw(st.just(launch) | st.just(launch) | st.just(launch) | JSON)
+    other = draw(SELDOM_JSON)
+    return launch if other is SAME else other
 
 
 FEW_IDS = st.sampled_from([f"few-{i}" for i in range(40)])  # so that ids come twice, and references lead somewhere or nowhere
@@ -114,28 +121,40 @@ FACTS = {
     "cores": ("serial", "block"),
     "crew": ("name",),
 }
+ANY_IDS = IDS | FEW_IDS
+SELDOM_HOSTILE_DATES = DATES | DATES | DATES | HOSTILE_DATES
+SELDOM_FIELDS = st.just([]) | st.lists(st.sampled_from(FIELDS), max_size=2)
+MISPLACED = HUGE | FEW_IDS | st.lists(FEW_IDS, max_size=3) | JSON
+SELDOM_DAMAGED = st.just(SAME) | st.just(SAME) | st.just(SAME) | damaged_launches()
 
 
 @st.composite
 def hostile_launches(draw: st.DrawFn) -> Any:
     """A launch, sound or not; now and then what was meant for another field, or no object at all."""
     launch = draw(launches())
-    launch["id"] = draw(IDS | FEW_IDS)
-    launch["date_utc"] = draw(DATES | DATES | DATES | HOSTILE_DATES)
-    for name in draw(st.just([]) | st.lists(st.sampled_from(FIELDS), max_size=2)):
-        launch[name] = draw(HUGE | FEW_IDS | st.lists(FEW_IDS, max_size=3) | JSON)
-    return draw(st.just(launch) | st.just(launch) | st.just(launch) | damaged_launches())
+    launch["id"] = draw(ANY_IDS)
+    launch["date_utc"] = draw(SELDOM_HOSTILE_DATES)
+    for name in draw(SELDOM_FIELDS):
+        launch[name] = draw(MISPLACED)
+    other = draw(SELDOM_DAMAGED)
+    return launch if other is SAME else other
+
+
+SOUND_LOOKUPS = st.lists(
+    st.fixed_dictionaries({"id": FEW_IDS}, optional={"name": optional(st.text(max_size=9))}), min_size=10, max_size=20
+)
+ODD_LOOKUPS = {
+    kind: st.lists(
+        st.fixed_dictionaries({"id": FEW_IDS}, optional=dict.fromkeys(names, HUGE | JSON | st.floats())) | JSON, max_size=5
+    )
+    for kind, names in FACTS.items()
+}
 
 
 @st.composite
 def hostile_lookups(draw: st.DrawFn) -> dict[str, list[Any]]:
     """Lookups of which most records are sound."""
-    found: dict[str, list[Any]] = {}
-    for kind, names in FACTS.items():
-        sound = st.fixed_dictionaries({"id": FEW_IDS}, optional={"name": optional(st.text(max_size=9))})
-        odd = st.fixed_dictionaries({"id": FEW_IDS}, optional=dict.fromkeys(names, HUGE | JSON | st.floats()))
-        found[kind] = draw(st.lists(sound, min_size=10, max_size=20)) + draw(st.lists(odd | JSON, max_size=5))
-    return found
+    return {kind: draw(SOUND_LOOKUPS) + draw(odd) for kind, odd in ODD_LOOKUPS.items()}
 
 
 @st.composite

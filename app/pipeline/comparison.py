@@ -4,7 +4,7 @@ A launch whose record is the same, and whose lookups are the same, has the same 
 publication. Where that is not certain, `InDoubt` says why, and everything is validated.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -59,7 +59,9 @@ def compare(adapters: Adapters, manifest: Manifest, responses: Mapping[str, Resp
     def is_suspect(key: str, record: bytes) -> bool:
         return key in rejected or any(lookup in record for lookup in named)
 
-    was, now, unchanged = _side_by_side(source, before[_LAUNCHES], responses[_LAUNCHES], is_suspect)
+    was, now, unchanged = side_by_side(
+        _records(source, before[_LAUNCHES]), _records(source, responses[_LAUNCHES]), is_suspect, _LAUNCHES
+    )
     changed = len(was.keys() | now.keys())
     if changed > max(_FEW, (unchanged + len(now)) * _MOST_CHANGED):
         raise InDoubt(f"{changed} of {unchanged + len(now)} launches may have changed")
@@ -86,34 +88,35 @@ def _changed_lookups(source: Source, before: Mapping[str, Response], responses: 
     found: set[str] = set()
     for name in responses.keys() - {_LAUNCHES}:
         if not responses[name].archived:
-            was, now, _ = _side_by_side(source, before[name], responses[name])
+            was, now, _ = side_by_side(_records(source, before[name]), _records(source, responses[name]), what=name)
             found |= was.keys() | now.keys()
     if len(found) > _MOST_LOOKUPS:
         raise InDoubt(f"{len(found)} lookups changed")
     return [key.encode() for key in found]
 
 
-def _side_by_side(
-    source: Source,
-    before: Response,
-    after: Response,
+def side_by_side(
+    before: Iterable[Sequence[Record]],
+    after: Iterable[Sequence[Record]],
     is_suspect: Callable[[str, bytes], bool] = lambda *_: False,
+    what: str = "",
 ) -> tuple[dict[str, Record], dict[str, Record], int]:
     """The records by id of which the other answer has none that is the same, or that are suspect; and how many are the same.
 
-    Both are read at once, and what is the same is let go as soon as both have come to it.
+    Both are read at once, batch by batch, and what is the same is let go as soon as both have come to it. Raises InDoubt for a
+    record without a readable id, an id that comes twice, and where too much is to be kept.
     """
     differing: tuple[dict[str, Record], dict[str, Record]] = ({}, {})
     seen: tuple[set[str], set[str]] = (set(), set())
     same = held = 0
-    for batches in zip_longest(_records(source, before), _records(source, after), fillvalue=()):
+    for batches in zip_longest(before, after, fillvalue=()):
         for ids, mine, others, batch in zip(seen, differing, reversed(differing), batches, strict=True):
             for place, record in batch:
                 key = record_id(record)
                 if key is None:
-                    raise InDoubt(f"{after.name}[{place}] has no readable id")
+                    raise InDoubt(f"{what}[{place}] has no readable id")
                 if key in ids:
-                    raise InDoubt(f"{after.name}: {key} came twice")
+                    raise InDoubt(f"{what}: {key} came twice")
                 ids.add(key)
                 if key in others and others[key][1] == record and not is_suspect(key, record):
                     del others[key]

@@ -72,9 +72,9 @@ class Spill:
         checksum = EMPTY
         with contextlib.closing(_Writer(self._carried_path(key), key[0])) as writer:
             batches = []
-            for part in rest:
+            for part in _in_parts(rest):
                 checksum = combined(checksum, checksum_of(part))
-                batches += [written for batch in part.combine_chunks().to_batches() for written in writer.add(batch)]
+                batches += [written for batch in part.to_batches() for written in writer.add(batch)]
         if batches:
             self.carried[key] = held
             self.checksums[key] = combined(self.checksums.get(key, EMPTY), checksum)

@@ -68,7 +68,10 @@ def _carry_rest(adapters: Adapters, spill: Spill, file: WrittenFile, gone: pa.Ar
         spill.carry_rest((file.table, file.year), held, rest())
     except UnreadableObject as error:
         raise InDoubt(str(error)) from error
-    return pa.concat_tables([table.arrow.empty_table(), *dropped])
+    found = pa.concat_tables([table.arrow.empty_table(), *dropped]).combine_chunks()
+    del dropped
+    pa.default_memory_pool().release_unused()  # else what each thread has freed stays with it
+    return found
 
 
 def newest_over(spill: Spill, now: datetime, without: set[str]) -> datetime | None:

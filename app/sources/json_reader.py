@@ -1,5 +1,6 @@
 """Reads the records out of spooled answers batch by batch; each stays the bytes that were sent until it is parsed by itself."""
 
+import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ MAX_VALUES = 1_000_000
 """The most in one record, counted by the marks `,` `:` `[` `{`: parsed, each costs up to a hundred bytes of memory."""
 MAX_BATCH_BYTES = 4 << 20
 _FEW_BYTES = 2 << 20  # few enough to hold whatever they come to
+_PIECE_BYTES = 1 << 16
 _HINT = "what was sent is kept in the raw archive"
 _BOM = b"\xef\xbb\xbf"
 _LISTS = ("docs", "results")  # what APIs call the list in a page
@@ -109,13 +111,21 @@ def _read(path: Path) -> bytes:
     text = path.read_bytes().removeprefix(_BOM).strip(b" \t\r\n")
     if len(text) > MAX_PARTS and text.count(b",") > MAX_PARTS:
         raise ValueError(f"it has more than {MAX_PARTS} values")
+    if not text.isascii():
+        _check_encoding(text)
     return text
+
+
+def _check_encoding(text: bytes) -> None:
+    """Raise UnicodeDecodeError unless it is UTF-8. In pieces: memory for all of it at once costs more than the check."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(text), _PIECE_BYTES):
+        decoder.decode(text[start : start + _PIECE_BYTES])
+    decoder.decode(b"", final=True)
 
 
 def _listed(text: bytes) -> Iterator[bytes]:
     """The records of a page, read once where msgspec can."""
-    if not text.isascii():
-        text.decode()  # whatever is passed over is text, too
     try:
         found = _lists.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -137,7 +147,7 @@ def _page(text: bytes) -> Page:
 
 
 def _records(text: bytes) -> Iterator[bytes]:
-    """The elements of a list, checked to be JSON in UTF-8."""
+    """The elements of a list, checked to be JSON."""
     try:
         return _sound(_list.decode(text), is_checked=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -155,8 +165,6 @@ def _sound(found: Sequence[Any], *, is_checked: bool) -> Iterator[bytes]:
             raise ValueError(f"a record has more than {MAX_VALUES} values")
         if not is_checked:
             parsed(record)
-        elif not record.isascii():
-            record.decode()
         yield record
 
 

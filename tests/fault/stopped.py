@@ -27,6 +27,7 @@ _ICEBERG_IDS = re.compile(
     r"(?<=metadata/)(snap-)?.*(?=-m\d+\.avro|\.avro|\.metadata\.json)|(?<=launch_year=\d{4}/).*(?=\.parquet)"
 )
 _NAME_CHARS = 60
+_CHARS_THAT_NAME = 1000  # statements have up to a million
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class _Watch:
             self._statement.__dict__.clear()
 
     def _named(self, what: str) -> tuple[str, str]:
-        what = _RUN_ID.sub("RUN", " ".join(what.split()))
+        what = _RUN_ID.sub("RUN", " ".join(what[:_CHARS_THAT_NAME].split()))
         what = _ICEBERG_IDS.sub(r"\1ID", _DATE.sub("date=DAY", what))[:_NAME_CHARS]
         with self._lock:
             self._seen[what] += 1

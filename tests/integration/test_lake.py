@@ -401,7 +401,7 @@ def _varint(value: int) -> bytes:
 def test_another_object_than_the_manifest_names(lake: Lake, published: Manifest) -> None:
     (file,) = published.files
     others = lake.overwrite(KEY, parquet(crew(2)))
-    for changed in ({"version_id": others}, {"rows": 2}, {"size": file.size - 1}, {"etag": '"0"'}):
+    for changed in ({"version_id": others}, {"rows": 2}, {"size": file.size - 1}, {"etag": '"0"'}, {"sha256": "0" * 64}):
         with pytest.raises(UnreadableObject, match=f"{lake.place}{KEY} "):
             lake.rows(file.model_copy(update=changed))
         with pytest.raises(UnreadableObject, match=f"{lake.place}{KEY} "):

@@ -1,7 +1,9 @@
 """The throw-away services do what the other tests rely on."""
 
+import http.client
 import os
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -132,6 +134,39 @@ def test_moto_keeps_versions_and_log_groups(aws: AwsEndpoint, bucket: str) -> No
     aws.create_bucket(bucket)
     aws.create_log_group("/test")
     aws.create_log_group("/test")
+
+
+def test_moto_keeps_a_connection_and_answers_each_request_on_it(aws: AwsEndpoint, bucket: str) -> None:
+    """As S3 does, whatever the request: refused with its body sent, without a body, unknown."""
+    connection = http.client.HTTPConnection(aws.url.removeprefix("http://"), timeout=10)
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, SignedHeaders=, Signature="}
+    answers = []
+    for method, path, headers in (
+        ("PUT", "k", {}),
+        ("PUT", "k", {"If-None-Match": "*"}),
+        ("HEAD", "k", {}),
+        ("HEAD", "none", {}),
+        ("DELETE", "k", {}),
+        ("GET", "k", {}),
+    ):
+        connection.request(method, f"/{bucket}/{path}", b"bytes" if method == "PUT" else None, signed | headers)
+        ours = connection.sock
+        with connection.getresponse() as answer:
+            answer.read()
+        answers.append(answer.status)
+        assert connection.sock is ours
+    connection.close()
+    assert answers == [200, 412, 200, 404, 204, 404]
+
+
+def test_moto_stores_nothing_of_a_body_that_breaks_off(aws: AwsEndpoint, bucket: str) -> None:
+    """As S3 does: the fault tests end programs in the middle of a request."""
+    host, _, port = aws.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"PUT /{bucket}/k HTTP/1.1\r\nHost: s3\r\nContent-Length: 10\r\n\r\nhalf".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
 def test_stop_leaves_no_moto(tmp_path: Path) -> None:

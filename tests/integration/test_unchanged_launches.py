@@ -193,6 +193,13 @@ def partition_gone(program: Program, api: SampleApi) -> None:
     program.login.query(f"UPDATE launches SET details = 'altered' WHERE launch_year = {year}")
 
 
+def file_without_digest(program: Program, api: SampleApi) -> None:
+    """As manifests were that are older than the digests of files."""
+    rename(api)
+    manifest = program.manifest()
+    program.put_manifest(manifest | {"files": [{**file, "sha256": ""} for file in manifest["files"]]})
+
+
 DOUBTS: dict[str, Callable[[Program, SampleApi], None]] = {
     "made by other code": other_code,
     "an id twice": twice,
@@ -200,6 +207,7 @@ DOUBTS: dict[str, Callable[[Program, SampleApi], None]] = {
     "more than a tenth changed": very_many,
     "a raw body is gone": raw_body_gone,
     "a partition is gone from both stores": partition_gone,
+    "a file whose bytes are not known": file_without_digest,
 }
 
 

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from botocore.utils import parse_timestamp
 
 from tests.services.server import HOST, Server, http_status
 
@@ -73,6 +74,8 @@ class MotoServer(Server):
 @cache  # to make one takes longer than most of its calls
 def _client(url: str, service: str) -> Any:
     session = boto3.session.Session("test", "test", region_name=REGION)
+    parsers = session._session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=lru_cache(1 << 12)(parse_timestamp))  # else half the time of a listing
     return session.client(service, endpoint_url=url)  # type: ignore[call-overload]  # any service's name
 
 
