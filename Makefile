@@ -14,7 +14,7 @@ SPARK := build/spark
 DOCS := build/docs
 FASTER := $(wildcard tests/unit tests/property)
 .PHONY: help setup run-local down test lint format test-unit test-integration test-fault test-e2e test-compose test-infra image image-push lock
-.PHONY: soak bench audit clean test-integrations package docs spark test-spark
+.PHONY: soak bench audit clean test-integrations package docs spark spark-package test-spark
 .SUFFIXES:
 
 help: ## Show this list
@@ -81,6 +81,10 @@ test-spark: spark ## replay on a Spark cluster here (FULL=1: 500 runs)
 	@command -v java >/dev/null || { echo "NOT TESTED: there is no Java on PATH" >&2; case "$$CI" in ""|0|false) exit 0 ;; *) exit 1 ;; esac; }
 	@$(VENV) -m pytest tests/spark $(ARGS)
 
+spark-package: package $(TOOLS) ## Pack the program for EMR Serverless (TO=FILE)
+	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv
+	@integrations/spark/package
+
 bench: $(READY) $(BENCH)/up-to-date ## Measure it beside others into benchmarks/RESULTS.md
 	@$(VENV) -m benchmarks $(ARGS)
 
@@ -131,7 +135,7 @@ $(TOOLS): | $(READY)
 clean: ## Remove everything that was made here, .venv too
 	@if [ -d .local ]; then $(MAKE) --no-print-directory down; fi
 	@rm -rf .venv build site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find app benchmarks integrations tests -name __pycache__ -prune -exec rm -rf {} +
+	@find app benchmarks infra integrations tests -name __pycache__ -prune -exec rm -rf {} +
 
 #=
 #=       SOURCE=…          run-local: spacex, or launch_library, the living one
@@ -141,6 +145,7 @@ clean: ## Remove everything that was made here, .venv too
 #=       ARGS=…            more arguments for what is started: run, pytest, soak
 #=       TEST_MYSQL_HOST=… tests, bench: a server that is there (_PORT, _USER, …)
 #=       FULL=1            test-spark: 500 runs, and chunks of all sizes
+#=       TO=FILE           spark-package: the archive (ARCHITECTURE=X86_64)
 #=       EXAMPLES=20000    test-fault: more hostile data
 #=       PYTHON_IMAGE=…    image, test-e2e, test-infra: another base image; also
 #=                         MYSQL_IMAGE, LOCALSTACK_IMAGE, LOCALSTACK_URL

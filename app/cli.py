@@ -232,8 +232,15 @@ def maintain(**options: Any) -> Request:
     return Request("maintain", **options)
 
 
-@cli.command("init-db", epilog=_examples("init-db              with MYSQL_ADMIN_USER and MYSQL_ADMIN_PASSWORD set"))
+@cli.command(
+    "init-db",
+    epilog=_examples(
+        "init-db                       with MYSQL_ADMIN_USER and MYSQL_ADMIN_PASSWORD set",
+        "init-db --to-database again   a second database, for a replay elsewhere",
+    ),
+)
 @_json
+@click.option("--to-database", help="Create this database in place of MYSQL_DATABASE: the one that a replay loads into.")
 def init_db(**options: Any) -> Request:
     """Create the database and the program's user.
 

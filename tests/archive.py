@@ -11,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from app import sources
 from app.core.model import Run
 from app.core.reconcile import Limits
 from app.core.runs import RunSummary
+from app.errors import LockHeld
 from app.lake.layout import new_run_id
 from app.lake.store import S3Lake
 from app.mysql.warehouse import MysqlWarehouse
@@ -58,6 +61,8 @@ def _make(environment: dict[str, str], runs: int, launches: int) -> None:
             api.budget = Budget(1000, used=999)  # so that Launch Library's changes are all that can be asked for
 
 
+# On a busy machine the server may still be ending the connection of the run before, which was closed a moment ago.
+@retry(retry=retry_if_exception_type(LockHeld), wait=wait_fixed(0.1), stop=stop_after_delay(30), reraise=True)
 def _publish(at: datetime) -> None:
     settings = load_settings(())
     source = sources.module(settings.source).make(settings, lambda _: None)

@@ -10,6 +10,8 @@ from .invocation import Invocation
 def execute(job: Invocation, spool: Path) -> None:  # noqa: ARG001  # every command is given one
     """Make database and user, and log in as that user. Raises PipelineError."""
     settings = job.settings
+    if job.request.to_database:
+        settings = settings.model_copy(update={"mysql_database": job.request.to_database})
     with job.telemetry.stage("init-db"):
         init_db(settings)
     job.summary.state = RunState.READY

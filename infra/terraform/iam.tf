@@ -1,4 +1,5 @@
-# Four roles: task (the program), execution (ECS for the program), init-db execution (ECS for init-db), scheduler.
+# Four roles: task (the program), execution (ECS for the program), init-db execution (ECS for init-db), scheduler; spark.tf has that of
+# replays on Spark.
 # Wildcards only where AWS allows nothing else.
 
 data "aws_iam_policy_document" "assume" {

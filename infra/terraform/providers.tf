@@ -16,6 +16,6 @@ data "aws_partition" "current" {}
 
 # Each partition has its own names for some services.
 data "aws_service_principal" "main" {
-  for_each     = toset(["cloudwatch", "ecs-tasks", "events", "events.rds", "scheduler", "sns"])
+  for_each     = toset(["cloudwatch", "ecs-tasks", "emr-serverless", "events", "events.rds", "scheduler", "sns"])
   service_name = each.key
 }

@@ -6,6 +6,8 @@ All of it is done by the program's own functions; this file says what runs where
 import argparse
 import contextlib
 import functools
+import json
+import os
 import re
 import signal
 import sys
@@ -15,7 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
+from botocore.exceptions import BotoCoreError, ClientError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -185,16 +189,29 @@ def as_the_program_raised_it() -> Iterator[None]:
         raise getattr(errors, kind, errors.PipelineError)(message) from error
 
 
+def set_login(secret: str) -> None:
+    """Set user and password of MySQL to what a secret holds. In this process alone: Spark's properties reach the executors."""
+    held = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+    os.environ["MYSQL_USER"], os.environ["MYSQL_PASSWORD"] = held["username"], held["password"]
+
+
 def main() -> int:
-    """The command line: `--chunk`, and the options of the program's `replay`; its exit code."""
+    """The command line: `--chunk`, `--secret`, and the options of the program's `replay`; its exit code."""
     parser = argparse.ArgumentParser(description="replay of a range elsewhere, on Spark", epilog="and all options of: replay")
     parser.add_argument("--chunk", type=int, default=CHUNK, help=f"runs that one task reads ({CHUNK})")
+    parser.add_argument("--secret", help="secret in Secrets Manager with MySQL's username and password")
     options, rest = parser.parse_known_args()
     request = cli.parse(["replay", *rest])
     if isinstance(request, int):
         return request
     if options.chunk < 1 or request.run_id or not request.to_prefix or request.processes:
         parser.error("give --from or --to, --to-prefix and --to-database; --chunk is at least 1, and --processes another engine")
+    if options.secret:
+        try:
+            set_login(options.secret)
+        except (BotoCoreError, ClientError) as error:
+            print(f"settings: {options.secret} can't be read: {error}", file=sys.stderr)  # noqa: T201  # there is no logger yet
+            return errors.SettingsError.exit_code
     execute = functools.partial(replay.execute, make_cluster=functools.partial(OnSpark, options.chunk))
     try:
         return wiring.execute(request, execute)

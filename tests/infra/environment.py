@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from emr import EmrServerless
 from inventory import inventory
 from servers import Account, free_port, wait_for
 
@@ -29,6 +30,7 @@ VARIABLES = [
     "-var=image_tag=0a1b2c3d4e5f",
     "-var=schedule_enabled=true",
     "-var=enable_iceberg=true",
+    "-var=enable_spark=true",
     '-var=alert_emails=["ops@example.org"]',
 ]
 
@@ -95,8 +97,10 @@ def moto_server(folder: Path, **settings: str) -> Iterator[Account]:
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The account that the environment is applied to."""
+    emr_serverless = EmrServerless()
     with moto_server(tmp_path_factory.mktemp("account")) as server:
-        yield server
+        yield replace(server, emr_serverless=emr_serverless.url)
+    emr_serverless.close()
 
 
 @pytest.fixture(scope="session")

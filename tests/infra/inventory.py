@@ -27,6 +27,7 @@ _KINDS: list[tuple[str, str, str, str | None]] = [
     ("rds", "describe_event_subscriptions", "EventSubscriptionsList", "CustSubscriptionId"),
     ("secretsmanager", "list_secrets", "SecretList", "Name"),
     ("ecr", "describe_repositories", "repositories", "repositoryName"),
+    ("emr-serverless", "list_applications", "applications", "name"),
     ("ecs", "list_task_definitions", "taskDefinitionArns", None),
     ("scheduler", "list_schedules", "Schedules", "Name"),
     ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),

@@ -12,15 +12,17 @@ import boto3
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS account that is none: one URL, and keys that open nothing."""
+    """An AWS account that is none: one URL, another where EMR Serverless is, and keys that open nothing."""
 
     url: str
     region: str
+    emr_serverless: str = ""
 
     def environment(self) -> dict[str, str]:
         """Everything that Terraform needs to talk to it, and to nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_EMR_SERVERLESS": self.emr_serverless or self.url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": self.region,
@@ -34,7 +36,7 @@ class Account:
     def client(self, service: str) -> Any:
         """A boto3 client of a service."""
         session = boto3.session.Session("test", "test", region_name=self.region)
-        return session.client(service, endpoint_url=self.url)
+        return session.client(service, endpoint_url=(service == "emr-serverless" and self.emr_serverless) or self.url)
 
 
 def free_port() -> int:

@@ -131,6 +131,7 @@ def test_production_is_tested_as_it_is() -> None:
         "schedule_enabled",
         "alert_emails",
         "enable_iceberg",
+        "enable_spark",
     }
 
 

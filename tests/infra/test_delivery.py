@@ -216,7 +216,7 @@ def test_image_push_builds_for_both_processors_and_prints_what_to_run(region: st
     assert build[build.index("--tag") + 1] == f"{repository}:{tag}"
     assert {"RELEASE=1", f"REVISION={tag}"} <= set(build)
     assert [word for word in build if "RDS_CA_BUNDLE" in word] == {
-        "us-east-1": [],
+        "us-east-1": ["RDS_CA_BUNDLE=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"],
         "cn-north-1": ["RDS_CA_BUNDLE=https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem"],
         "us-gov-west-1": ["RDS_CA_BUNDLE=https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"],
     }[region]

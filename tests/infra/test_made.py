@@ -245,6 +245,35 @@ def _rules(ec2: Any, group: str) -> Iterator[tuple[str, int, str]]:
         yield "out" if rule["IsEgress"] else "in", rule["FromPort"], peer
 
 
+# --- Spark -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_application_of_spark_is_bounded_and_in_the_tasks_network(applied: Applied) -> None:
+    emr, spark, task = applied.account.client("emr-serverless"), applied.outputs["spark"], applied.outputs["task"]
+    made = emr.get_application(applicationId=spark["application"])["application"]
+    assert (made["name"], made["type"], made["releaseLabel"]) == (applied.name, "Spark", "emr-spark-8.0.0")
+    assert made["architecture"] == "ARM64"
+    assert made["autoStartConfiguration"] == {"enabled": True}
+    assert made["autoStopConfiguration"] == {"enabled": True, "idleTimeoutMinutes": 1}
+    assert made["maximumCapacity"] == {"cpu": "16 vCPU", "memory": "64 GB"}
+    assert "initialCapacity" not in made
+    network = made["networkConfiguration"]
+    assert sorted(network["subnetIds"]) == sorted(task["subnets"])
+    assert network["securityGroupIds"] == task["security_groups"]
+    assert made["tags"]["environment"] == "prod"
+
+
+def test_a_job_is_told_no_secret_and_the_settings_of_the_task(applied: Applied) -> None:
+    task = applied.account.client("ecs").describe_task_definition(taskDefinition=applied.name)["taskDefinition"]
+    (container,) = task["containerDefinitions"]
+    environment = {e["name"]: e["value"] for e in container["environment"]}
+    own = {"LOG_GROUP", "ICEBERG_CATALOG", "ICEBERG_DATABASE"}
+    spark = applied.outputs["spark"]
+    assert spark["environment"] == {n: v for n, v in environment.items() if n not in own} | {"STACK": f"{applied.name}-spark"}
+    held = applied.account.client("secretsmanager").get_secret_value(SecretId=spark["secret"])["SecretString"]
+    assert json.loads(held).keys() == {"username", "password"}  # as integrations/spark/replay.py reads it
+
+
 # --- registry, logs, alarms ------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +289,7 @@ def test_logs_do_not_stay_for_ever(applied: Applied) -> None:
     assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {
         "/spacex-pipeline/prod/run": 365,
         "/spacex-pipeline/prod/console": 365,
+        "/spacex-pipeline/prod/spark": 365,
         f"/aws/rds/instance/{applied.name}/error": 365,
         f"/aws/rds/instance/{applied.name}/slowquery": 365,
     }
@@ -369,9 +399,12 @@ def findings(policy: dict[str, Any]) -> str:
 def test_policies_are_sound_and_narrow(applied: Applied) -> None:
     """parliament finds nothing, and a star stands alone only where AWS knows no resource."""
     iam, wide = applied.account.client("iam"), []
+    (application,) = applied.account.client("emr-serverless").list_applications()["applications"]
     for role in iam.list_roles()["Roles"]:
+        of_spark = {"ArnLike": {"aws:SourceArn": f"{application['arn']}*"}} if role["RoleName"].endswith("-spark") else {}
         assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
-            "StringEquals": {"aws:SourceAccount": "123456789012"}
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            **of_spark,
         }
         for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
@@ -382,7 +415,7 @@ def test_policies_are_sound_and_narrow(applied: Applied) -> None:
                 if statement["Resource"] == "*":
                     wide += actions
         assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
-    assert set(wide) == {"ecr:GetAuthorizationToken"}
+    assert set(wide) == {"ecr:GetAuthorizationToken", "logs:DescribeLogGroups"}
 
 
 def test_everything_is_tagged(applied: Applied) -> None:

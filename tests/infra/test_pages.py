@@ -30,6 +30,12 @@ def test_tasks_are_commands_of_the_program() -> None:
     assert {"init-db", "run", "doctor", "runs", "verify"} <= {words[1] for words in found}
 
 
+def test_replays_on_spark_go_where_a_job_may_write() -> None:
+    found = [words for words in typed("infra/spark") if words[0] in ("dev", "prod")]
+    assert found
+    assert {words[words.index("--to-prefix") + 1].split("/")[0] for words in found} == {"replays"}
+
+
 def test_outputs_that_are_asked_for_exist() -> None:
     outputs = set(re.findall(r'^output "(\w+)"', CODE, re.MULTILINE))
     found = {words[-1] for words in typed("infra/tf") if "output" in words}

@@ -1,4 +1,4 @@
-"""The program's own calls against its policy: each is allowed, and nothing in the policy is unused.
+"""The program's own calls against its policies, the task's and that of a job on Spark: each is allowed, and nothing is unused.
 
 The calls are those of end-to-end runs, made and recorded here (record/calls.py).
 """
@@ -104,8 +104,8 @@ def _listed(value: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What the program called, from its first run to its last."""
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What the program called, from its first run to its last, by the role that it has then."""
     if not PROGRAM_S_PYTHON.exists():
         missing("the program's own environment (make setup)")
     file: Path = tmp_path_factory.mktemp("calls") / "calls.jsonl"
@@ -113,43 +113,63 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    files = {"task": file, "spark": file.with_suffix(".jsonl.spark")}
+    return {role: [json.loads(line) for line in path.read_text().splitlines()] for role, path in files.items()}
+
+
+@pytest.fixture(scope="module", params=["task", "spark"])
+def role(request: pytest.FixtureRequest) -> str:
+    """The task's role, and that of a job on Spark."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def policy(applied: Applied) -> dict[str, Any]:
-    """What the task role's policies give together: one for the program, one for Iceberg."""
-    iam, role = applied.account.client("iam"), f"{applied.name}-us-east-1-task"
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    assert sorted(names) == ["iceberg", "task"]
-    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+def all_needs(role: str, recorded: dict[str, list[dict[str, Any]]], applied: Applied) -> set[Need]:
+    """The rights that all that role's calls need."""
+    calls, bucket = recorded[role], applied.outputs["bucket"]
+    assert len({c["parameters"]["Bucket"] for c in calls if c["service"] == "s3"}) == 1
+    ours = {need for call in calls for need in needs(call, bucket, "/spacex-pipeline/prod/run")}
+    return ours | set(of_emr(bucket, applied.outputs["spark"])) if role == "spark" else ours
+
+
+def of_emr(bucket: str, spark: dict[str, Any]) -> Iterator[Need]:
+    """What is needed before and around the program: the package, the password (integrations/spark/replay.py), the job's log."""
+    yield Need("s3:GetObject", f"arn:aws:s3:::{bucket}/{spark['packages']}0a1b2c3d4e5f-arm64/environment.tar.gz")
+    yield Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", (("s3:prefix", f"{spark['packages']}0a1b2c3d4e5f-arm64/replay.py"),))
+    yield Need("secretsmanager:GetSecretValue", spark["secret"])
+    for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"):
+        yield Need(f"logs:{action}", f"{LOGS}:{spark['log_group']}:log-stream:replay/applications/0/jobs/0/SPARK_DRIVER/stdout")
+    yield Need("logs:DescribeLogGroups", f"{LOGS}::log-stream:")
+
+
+@pytest.fixture(scope="module")
+def policy(role: str, applied: Applied) -> dict[str, Any]:
+    """What the role's policies give together: of the task's one is for the program, one for Iceberg."""
+    iam, name = applied.account.client("iam"), f"{applied.name}-us-east-1-{role}"
+    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    assert sorted(names) == {"task": ["iceberg", "task"], "spark": ["spark"]}[role]
+    documents = [iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in names]
     return {"Statement": [statement for document in documents for statement in document["Statement"]]}
 
 
-def _all_needs(calls: list[dict[str, Any]], applied: Applied) -> Iterator[Need]:
-    assert len({c["parameters"]["Bucket"] for c in calls if c["service"] == "s3"}) == 1
-    for call in calls:
-        yield from needs(call, applied.outputs["bucket"], "/spacex-pipeline/prod/run")
-
-
-def test_every_call_that_the_code_knows_was_made(calls: list[dict[str, Any]]) -> None:
+def test_every_call_that_the_code_knows_was_made(recorded: dict[str, list[dict[str, Any]]]) -> None:
     """A call that no recorded run makes would go unseen below."""
     known = {"GetBucketVersioning", *re.findall(r'"(\w+)": self\._s3\.', (REPOSITORY / "app/lake/bucket.py").read_text())}
-    assert {c["operation"] for c in calls if c["service"] == "s3"} == known
+    assert {c["operation"] for c in recorded["task"] if c["service"] == "s3"} == known
 
 
-def test_every_call_is_allowed(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
-    assert {need for need in _all_needs(calls, applied) if not allowing(policy, need)} == set()
+def test_every_call_is_allowed(all_needs: set[Need], policy: dict[str, Any]) -> None:
+    assert {need for need in all_needs if not allowing(policy, need)} == set()
 
 
-def test_nothing_in_the_policy_is_unused(calls: list[dict[str, Any]], policy: dict[str, Any], applied: Applied) -> None:
+def test_nothing_in_the_policy_is_unused(all_needs: set[Need], policy: dict[str, Any]) -> None:
     given = {
         Right(s["Sid"], action, resource)
         for s in policy["Statement"]
         for action in _listed(s["Action"])
         for resource in _listed(s["Resource"])
     }
-    assert given == {allowing(policy, need) for need in _all_needs(calls, applied)}
+    assert given == {allowing(policy, need) for need in all_needs}
 
 
 DENIED = [
@@ -169,8 +189,31 @@ DENIED = [
     Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/console:log-stream:x"),
     Need("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:mysql"),
 ]
+# A job reads what runs received and published, and changes nothing of it.
+DENIED_TO_A_JOB = [
+    *(
+        Need(f"s3:{action}", f"arn:aws:s3:::{{bucket}}/{key}")
+        for action in ("PutObject", "DeleteObject")
+        for key in ("raw/x.json.gz", "manifests/latest.json", "launches/year=2020/launches.parquet", "spark/x/replay.py")
+    ),
+    Need("s3:GetObject", "arn:aws:s3:::{bucket}/launches/year=2020/launches.parquet"),
+    Need("s3:ListBucket", "arn:aws:s3:::{bucket}", (("s3:prefix", "launches/"),)),
+    Need("s3:ListBucketVersions", "arn:aws:s3:::{bucket}", (("s3:prefix", "manifests/"),)),
+    Need("logs:PutLogEvents", f"{LOGS}:/spacex-pipeline/prod/run:log-stream:x"),
+]
 
 
 @pytest.mark.parametrize("need", DENIED, ids=lambda n: f"{n.action}-{n.resource.rpartition(':')[2]}")
 def test_what_the_program_never_does_is_denied(need: Need, policy: dict[str, Any], applied: Applied) -> None:
+    assert_denied(need, policy, applied)
+
+
+@pytest.mark.parametrize("role", ["spark"], indirect=True)
+@pytest.mark.parametrize("need", DENIED_TO_A_JOB, ids=lambda n: f"{n.action}-{n.resource.rpartition(':')[2]}")
+def test_a_job_changes_nothing_but_replays(need: Need, policy: dict[str, Any], applied: Applied) -> None:
+    assert_denied(need, policy, applied)
+
+
+def assert_denied(need: Need, policy: dict[str, Any], applied: Applied) -> None:
+    """Nothing in the policy allows it."""
     assert allowing(policy, need._replace(resource=need.resource.replace("{bucket}", applied.outputs["bucket"]))) is None

@@ -56,6 +56,19 @@ def test_runs_work_with_the_rights_that_init_db_gives(planned_program: Program) 
     program.assert_equal(40)
 
 
+def test_it_makes_a_second_database_that_a_replay_may_load_into(planned_program: Program, planned: Login, mysql: Login) -> None:
+    planned_program("init-db")
+    again = replace(planned, database=f"{planned.database}_again")
+    try:
+        planned_program("init-db", "--to-database", again.database)
+        program = without_administrator(planned_program)
+        program.run()
+        program("replay", "--from", "2020-01-01", "--to-prefix", "again", "--to-database", again.database)
+        assert again.query("SELECT COUNT(*) FROM launches") == planned.query("SELECT COUNT(*) FROM launches") == ((40,),)
+    finally:
+        mysql.query(f"DROP DATABASE IF EXISTS `{again.database}`")
+
+
 def test_it_may_be_repeated_and_brings_a_new_password(planned_program: Program, planned: Login, mysql: Login) -> None:
     planned_program("init-db")
     planned.query("CREATE TABLE kept (a INT)")

@@ -25,7 +25,7 @@ class Cluster:
         found = subprocess.run(
             [PYTHON, "-c", "import pyspark; print(pyspark.__path__[0])"], capture_output=True, check=True, text=True
         )
-        self._home = Path(found.stdout.strip())
+        self.home = Path(found.stdout.strip())
         self.workers: list[Process] = []
         self._count = workers
 
@@ -76,13 +76,13 @@ class Cluster:
     def _start(self, name: str, *command: str) -> Process:
         environment = {
             **os.environ,
-            "SPARK_HOME": str(self._home),
+            "SPARK_HOME": str(self.home),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_DAEMON_MEMORY": "256m",
             "PYSPARK_PYTHON": str(PYTHON),
         }
         log = self._folder / f"{name}.log"
-        return Process.start([str(self._home / "bin/spark-class"), *command], log=log, environment=environment, cwd=None)
+        return Process.start([str(self.home / "bin/spark-class"), *command], log=log, environment=environment, cwd=None)
 
     def _wait(self, workers: int) -> None:
         end = time.monotonic() + _STARTS_S

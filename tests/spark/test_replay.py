@@ -21,6 +21,8 @@ from app.core.schema import TABLES
 from tests.archive import make_archive
 from tests.program import Program
 from tests.services import AwsEndpoint, Login, create_database
+from tests.services.certificates import make_certificates
+from tests.spark import job
 from tests.spark.cluster import ROOT, Cluster, end_session
 
 FULL = os.environ.get("FULL", "0") not in {"", "0"}
@@ -138,6 +140,26 @@ def test_so_do_processes_of_one_machine(world: World, options: tuple[str, ...]) 
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     world.table.append(f"replay {' '.join(options) or 'in turn'} | {time.monotonic() - wall:.0f} | {cpu:.0f}")
     assert published(there) == world.files(world.run_ids[-1])
+
+
+def test_so_does_a_job_of_emr_serverless_with_its_package(world: World, tmp_path: Path) -> None:
+    """The package is all that driver and executors have beside Spark; the password comes from the secret."""
+    authorities, *_ = make_certificates(tmp_path)
+    package = job.make_package(authorities, tmp_path)
+    there, home = world.place(), world.home.login
+    secrets = world.home.aws.client("secretsmanager")
+    secret = secrets.create_secret(Name="mysql", SecretString=job.login(home.user, home.password))["ARN"]
+    settings = {
+        name: value
+        for name, value in world.home.environment.items()
+        if re.match("(AWS|S3|SOURCE|MYSQL)_|SOURCE$|NO_PROXY", name) and name not in {"MYSQL_USER", "MYSQL_PASSWORD"}
+    }
+    process = job.start(world.cluster, package, settings, world.command(there), secret, tmp_path)
+    out, _ = process.communicate(timeout=3600)
+    assert process.returncode == 0, out[-5000:]
+    assert published(there) == world.files(world.run_ids[-1])
+    assert (tmp_path / "environment/rds.pem").read_bytes() == authorities.read_bytes()
+    assert not [name for name in ("pyspark", "py4j") if (tmp_path / "environment" / name).exists()]  # Spark brings its own
 
 
 def test_workers_that_are_killed_in_map_and_in_write_change_nothing_and_nothing_is_put_twice(world: World) -> None:

@@ -346,3 +346,78 @@ run "athena_asks_iceberg_where_it_is_on" {
     error_message = "Saved queries ask tables by path though there are snapshots."
   }
 }
+
+run "spark_is_off" {
+  command   = plan
+  state_key = "spark_is_off"
+
+  assert {
+    condition     = length(aws_emrserverless_application.main) + length(aws_iam_role.spark) + length(aws_iam_role_policy.spark) == 0 && toset(keys(aws_cloudwatch_log_group.task)) == toset(["run", "console"]) && output.spark == null
+    error_message = "Spark though nobody asked for it."
+  }
+}
+
+run "spark" {
+  state_key = "spark"
+
+  variables {
+    enable_spark             = true
+    enable_iceberg           = true
+    spark_workers            = 6
+    s3_prefix                = "team/lake/"
+    architecture             = "X86_64"
+    log_retention_days       = 14
+    role_path                = "/pipelines/"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bound"
+    task_security_group_ids  = ["sg-1"]
+    settings                 = { MAX_SHRINK_RATIO = "0.2" }
+  }
+
+  assert {
+    condition     = one(aws_emrserverless_application.main).release_label == "emr-spark-8.0.0" && one(aws_emrserverless_application.main).type == "spark" && one(aws_emrserverless_application.main).architecture == "X86_64"
+    error_message = "Not the Spark that the program is tested with, or another processor than the tasks'."
+  }
+  assert {
+    condition     = one(one(aws_emrserverless_application.main).maximum_capacity).cpu == "24 vCPU" && one(one(aws_emrserverless_application.main).maximum_capacity).memory == "96 GB" && length(one(aws_emrserverless_application.main).initial_capacity) == 0
+    error_message = "No limit, or workers that are paid while nothing runs."
+  }
+  assert {
+    condition     = one(one(aws_emrserverless_application.main).auto_start_configuration).enabled && one(one(aws_emrserverless_application.main).auto_stop_configuration).idle_timeout_minutes == 1
+    error_message = "A job does not start it, or nothing stops it."
+  }
+  assert {
+    condition     = toset(one(one(aws_emrserverless_application.main).network_configuration).subnet_ids) == toset(local.task_subnet_ids) && toset(one(one(aws_emrserverless_application.main).network_configuration).security_group_ids) == toset([aws_security_group.task.id, "sg-1"])
+    error_message = "Not in the tasks' network, which the database admits."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.task["spark"].name == "/spacex-pipeline/test/spark" && aws_cloudwatch_log_group.task["spark"].retention_in_days == 14
+    error_message = "The jobs' lines have no group, or stay for ever."
+  }
+  assert {
+    condition     = one(aws_iam_role.spark).path == "/pipelines/" && one(aws_iam_role.spark).permissions_boundary == "arn:aws:iam::123456789012:policy/bound"
+    error_message = "The role is not where an organisation wants it."
+  }
+  assert {
+    condition     = output.spark.replays == "team/lake/replays/" && output.spark.packages == "team/lake/spark/" && output.spark.log_group == "/spacex-pipeline/test/spark"
+    error_message = "infra/spark is told other places than the role may use."
+  }
+  assert {
+    condition     = output.spark.environment.MAX_SHRINK_RATIO == "0.2" && output.spark.environment.STACK == "spacex-pipeline-test-spark" && length(setintersection(keys(output.spark.environment), ["LOG_GROUP", "ICEBERG_CATALOG", "ICEBERG_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"])) == 0
+    error_message = "Not the settings of the environment, or a secret among them."
+  }
+}
+
+run "spark_with_a_customer_key" {
+  command   = plan
+  state_key = "spark_key"
+
+  variables {
+    enable_spark = true
+    kms_key_arn  = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = one([for s in one(data.aws_iam_policy_document.spark).statement : s if s.sid == "UseKey"]).resources == toset([var.kms_key_arn]) && aws_cloudwatch_log_group.task["spark"].kms_key_id == var.kms_key_arn
+    error_message = "A job may not use the key, or its lines are without."
+  }
+}

@@ -913,3 +913,53 @@ run "a_scan_limit_below_what_athena_takes" {
 
   expect_failures = [var.athena_scan_limit_mb]
 }
+
+run "spark_release_of_another_spark" {
+  command = plan
+
+  variables {
+    spark_release = "emr-7.13.0"
+  }
+
+  expect_failures = [var.spark_release]
+}
+
+run "spark_release_a_preview" {
+  command = plan
+
+  variables {
+    spark_release = "emr-spark-8.0-preview"
+  }
+
+  expect_failures = [var.spark_release]
+}
+
+run "spark_workers_the_driver_alone" {
+  command = plan
+
+  variables {
+    spark_workers = 1
+  }
+
+  expect_failures = [var.spark_workers]
+}
+
+run "spark_workers_too_many" {
+  command = plan
+
+  variables {
+    spark_workers = 201
+  }
+
+  expect_failures = [var.spark_workers]
+}
+
+run "spark_workers_a_fraction" {
+  command = plan
+
+  variables {
+    spark_workers = 2.5
+  }
+
+  expect_failures = [var.spark_workers]
+}

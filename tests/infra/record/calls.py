@@ -1,6 +1,8 @@
 """Runs the program end to end on throw-away services, and has every AWS call that it makes written down.
 
 python -m tests.infra.record.calls FILE      # in the program's own environment, not in that of the infrastructure tests
+
+Those of a backfill, which a job of Spark makes too, are in FILE.spark.
 """
 
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from tests.program import Program
 from tests.sample_api import SampleApi, records
-from tests.services import MotoServer, MysqlServer
+from tests.services import MotoServer, MysqlServer, create_database
 from tests.services.aws import without_settings
 from tests.services.clock import shifted
 
@@ -64,6 +66,20 @@ def iceberg(program: Program) -> None:
     program("maintain", **on, **shifted("+91d"))
 
 
+def backfill(program: Program, api: SampleApi, elsewhere: str, calls: str) -> None:
+    """What a replay of a range elsewhere may do, in processes as on a cluster: begin, lose an answer, go on, take away."""
+    place = ("--to-prefix", "replays/again", "--to-database", elsewhere)
+    everything = ("replay", "--from", "2020-01-01", "--processes", "2", *place)
+    launches = [records.launch(i) for i in range(records.LAUNCHES)]
+    api.set_launches(launches)
+    program("run")
+    program(*everything, AWS_CALLS=calls, AWS_LOSE_ANSWERS="1")
+    rejected = {**launches[-1], "date_utc": "some day"}
+    api.set_launches([*(one for one in launches[:-1] if one["date_utc"][:4] not in ("2006", "2020")), rejected])
+    program("run", "--accept-shrink")
+    program(*everything, "--accept-shrink", AWS_CALLS=calls)
+
+
 def main(calls: Path) -> None:
     """Start the services, and the program with our hooks in it."""
     with tempfile.TemporaryDirectory() as folder, MotoServer(Path(folder, "moto")) as moto, SampleApi() as api:
@@ -82,6 +98,12 @@ def main(calls: Path) -> None:
                 "AWS_CALLS": str(calls.resolve()),
             }
             runs(Program(settings, aws, mysql.login), api)
+            # Another lake: in the first one is a manifest that can't be read.
+            aws.create_bucket(f"{bucket}-2")
+            user = (mysql.login.user, mysql.login.password)
+            home, elsewhere = (create_database(mysql.admin, name, *user) for name in ("home", "elsewhere"))
+            settings |= {**home.environment(), "S3_BUCKET": f"{bucket}-2", "LOG_GROUP": "", "AWS_CALLS": ""}
+            backfill(Program(settings, aws, home), api, elsewhere.database, f"{calls.resolve()}.spark")
 
 
 if __name__ == "__main__":

@@ -67,3 +67,7 @@ mock_resource "aws_cloudwatch_event_rule" {
 mock_resource "aws_ecr_repository" {
   defaults = { arn = "arn:aws:ecr:us-east-1:123456789012:repository/mock", repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mock" }
 }
+
+mock_resource "aws_emrserverless_application" {
+  defaults = { arn = "arn:aws:emr-serverless:us-east-1:123456789012:/applications/00mock", id = "00mock" }
+}
