@@ -16,6 +16,8 @@ from .source import ColumnParser, Parser, RowParser
 from .transform import no_rows, transform
 
 _SHOWN_CHARS = 80
+MAX_BATCH_BYTES = 4 << 20
+"""The most of records that are validated at once: parsed, they take several times as much."""
 
 Words = str | Callable[[dict[str, Any]], str]
 _REASONS: dict[str, Words] = {
@@ -41,6 +43,20 @@ _REASONS: dict[str, Words] = {
     "value_error": lambda limits: str(limits["error"]),  # the words of `fields`
 }
 """What pydantic finds, in our words."""
+
+
+def in_batches(records: Iterable[tuple[int, bytes]], batch_size: int) -> Iterator[list[tuple[int, bytes]]]:
+    """Records, each with its place, few and small enough to be validated at once."""
+    batch: list[tuple[int, bytes]] = []
+    batch_bytes = 0
+    for place, record in records:
+        batch.append((place, record))
+        batch_bytes += len(record)
+        if len(batch) == batch_size or batch_bytes > MAX_BATCH_BYTES:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def validate(batch: Iterable[tuple[int, Any]], parser: Parser) -> Iterator[Checked]:

@@ -14,7 +14,7 @@ from ..core.model import LookupUse, Manifest, PartitionKey, Rejected, Response, 
 from ..core.reconcile import CurrentState, is_followed, is_mysql_ahead, is_source_change
 from ..core.schema import LAUNCH_CHANGES, LAUNCHES
 from ..core.spans import retained_ids
-from ..core.validate import in_words
+from ..core.validate import in_batches, in_words
 from ..errors import some
 from ..telemetry.stages import Telemetry
 from .adapters import Adapters
@@ -25,12 +25,13 @@ from .quarantine import write_lines
 from .retention import retain
 from .spill import Spill
 from .unchanged import carry_unchanged, newest_over
-from .validated import Validated, last_of_each, lookup_use, validated
+from .validated import MAX_YEARS, Validated, last_of_each, lookup_use, some_counts, validated
 
 if TYPE_CHECKING:
     from .backfill import Backfill
 
 _NAMED = 5  # rejects that are warned of one by one
+_CHANGED_AT_ONCE = 200
 
 
 @dataclass
@@ -95,7 +96,12 @@ def received(
     """
     telemetry = adapters.telemetry
     with telemetry.stage("validate") as counts:
-        candidate = _changed(run, adapters, responses, spool, manifest) if manifest else None
+        candidate = None
+        if manifest:
+            try:
+                candidate = _changed(run, adapters, responses, spool, manifest)
+            except InDoubt as doubt:
+                telemetry.event(f"everything is validated: {doubt}")
         counts["validated"] = "changed" if candidate else "all"
         if candidate is None:
             candidate = _everything(run, adapters, responses, spool)
@@ -115,30 +121,26 @@ def _everything(run: Run, adapters: Adapters, responses: Mapping[str, Response],
     return Candidate.of(found, spool / "quarantine.gz")
 
 
-def _changed(
-    run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path, manifest: Manifest
-) -> Candidate | None:
-    """The candidate with the rows of launches that may have changed alone, and counts of all; None when that is in doubt.
+def _changed(run: Run, adapters: Adapters, responses: Mapping[str, Response], spool: Path, manifest: Manifest) -> Candidate:
+    """The candidate with the rows of launches that may have changed alone, and counts of all. Raises InDoubt.
 
     What they were before is validated once more, so that counts of all launches follow from those that the manifest has.
     """
-    try:
-        compared = compare(adapters, manifest, responses, spool)
-    except InDoubt as doubt:
-        adapters.telemetry.event(f"everything is validated: {doubt}")
-        return None
+    compared = compare(adapters, manifest, responses, spool)
     was, now = (
-        validated(adapters.source, answers, [records], run.as_of, spool / folder)
+        validated(adapters.source, answers, in_batches(records, _CHANGED_AT_ONCE), run.as_of, spool / folder)
         for answers, records, folder in (
             (compared.before, compared.was, "rows-before"),
             (responses, compared.now, "rows-changed"),
         )
     )
+    if not all(reject.id for reject in now.rejected if reject.endpoint == LAUNCHES.name):
+        raise InDoubt("the id of a record can't be read")
     candidate = Candidate.of(now, spool / "quarantine.gz")
     candidate.accepted += compared.unchanged
     candidate.lookups = lookup_use(now.references, was.references, manifest.lookups)
-    candidate.unknown_fields = Counter(manifest.unknown_fields) - was.unknown_fields + now.unknown_fields
-    candidate.notes = Counter(manifest.notes) - was.notes + now.notes
+    candidate.unknown_fields = some_counts(Counter(manifest.unknown_fields) - was.unknown_fields, now.unknown_fields)
+    candidate.notes = some_counts(Counter(manifest.notes) - was.notes, now.notes)
     candidate.changes = Changes(frozenset(was.accepted), frozenset(was.spill.checksums))
     return candidate
 
@@ -216,5 +218,7 @@ def _carry_unchanged(run: Run, adapters: Adapters, candidate: Candidate, changes
     rejected = {reject.id for reject in candidate.rejected_launches if reject.id}
     candidate.retained = retained_ids(changes.launches, candidate.accepted_ids, rejected, all_ids_known=True)
     gone = carry_unchanged(adapters, current, candidate.spill, candidate.gone, changes.partitions)
+    if len({year for _, year in candidate.spill.checksums}) > MAX_YEARS:
+        raise InDoubt(f"the launches have over {MAX_YEARS} launch years")
     candidate.newest_launch_utc = newest_over(candidate.spill, run.as_of, candidate.retained)
     return gone

@@ -132,18 +132,23 @@ def side_by_side(
 
 def _records(source: Source, response: Response) -> Iterator[Sequence[Record]]:
     """The records in batches; of changes that come on top of what was read before, the last of each id."""
-    superseded = _superseded(source, response) if response.base or response.watermark else ()
-    for batch in source.launches(response):
-        if not all(isinstance(record, bytes) for _, record in batch):
-            raise InDoubt("the source gives no records as they were sent")
+    superseded = _superseded(_sent(source, response)) if response.base or response.watermark else ()
+    for batch in _sent(source, response):
         yield [(place, record) for place, record in batch if place not in superseded] if superseded else batch
 
 
-def _superseded(source: Source, response: Response) -> Collection[int]:
+def _sent(source: Source, response: Response) -> Iterator[Sequence[Record]]:
+    for batch in source.launches(response):
+        if not all(isinstance(record, bytes) for _, record in batch):
+            raise InDoubt("the source gives no records as they were sent")
+        yield batch
+
+
+def _superseded(batches: Iterable[Sequence[Record]]) -> Collection[int]:
     """The places of records that later ones with the same id replace."""
     last: dict[str | None, int] = {}
     earlier: set[int] = set()
-    for batch in source.launches(response):
+    for batch in batches:
         for place, record in batch:
             key = record_id(record)
             if key in last:

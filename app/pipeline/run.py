@@ -118,8 +118,10 @@ def _carried_over(
         carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     except InDoubt as doubt:
         adapters.telemetry.event(f"everything is validated: {doubt}")
-        candidate = received(run, adapters, responses, spool)
-        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+    else:
+        return candidate
+    candidate = received(run, adapters, responses, spool)
+    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     return candidate
 
 

@@ -52,8 +52,8 @@ class Validated:
         for reject, raw in checked.rejected:
             self.asides[0].add(reject, raw)
             self.rejected.append(reject)
-        _count_some(self.unknown_fields, checked.unknown_fields)
-        _count_some(self.notes, checked.notes)
+        self.unknown_fields = some_counts(self.unknown_fields, checked.unknown_fields)
+        self.notes = some_counts(self.notes, checked.notes)
         self.references.update(checked.references)
         for name, rows in checked.tables.items():
             self.spill.add(name, rows)
@@ -142,11 +142,12 @@ def lookup_use(
     return {kind: use for kind, use in sorted(uses.items()) if use.references}
 
 
-def _count_some(counts: Counter[str], more: Counter[str]) -> None:
-    """Add to counts of what was odd; of too many different things those that come late are passed over."""
+def some_counts(counts: Counter[str], more: Counter[str]) -> Counter[str]:
+    """Counts of what was odd, and more of them; of too many different things those that come late are passed over."""
     for name, times in more.items():
         if name in counts or len(counts) < _MAX_ODD:
             counts[name] += times
+    return counts
 
 
 def newest_of(launches: pa.Table, now: datetime) -> datetime | None:

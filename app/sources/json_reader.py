@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..core.model import Response
-from ..core.validate import parsed
+from ..core.validate import in_batches, parsed
 from ..errors import SourceError
 
 MAX_RECORDS = 400_000
@@ -22,7 +22,6 @@ MAX_PARTS = 4_000_000
 """The most in a body that a comma may part: each may be a record, and costs up to a hundred bytes of memory."""
 MAX_VALUES = 1_000_000
 """The most in one record, counted by the marks `,` `:` `[` `{`: parsed, each costs up to a hundred bytes of memory."""
-MAX_BATCH_BYTES = 4 << 20
 _FEW_BYTES = 2 << 20  # few enough to hold whatever they come to
 _PIECE_BYTES = 1 << 16
 _HINT = "what was sent is kept in the raw archive"
@@ -70,18 +69,14 @@ def read_records(response: Response, batch_size: int) -> Iterator[list[tuple[int
 
 def read_texts(response: Response, batch_size: int) -> Iterator[list[tuple[int, bytes]]]:
     """The same records as the JSON that was sent, which was checked."""
-    batch: list[tuple[int, bytes]] = []
-    batch_bytes = 0
+    return in_batches(_placed(response), batch_size)
+
+
+def _placed(response: Response) -> Iterator[tuple[int, bytes]]:
     for place, record in enumerate(_all_records(response)):
         if place == MAX_RECORDS:
             raise SourceError(f"{response.name}: the answer has more than {MAX_RECORDS} records", hint=_HINT)
-        batch.append((place, record))
-        batch_bytes += len(record)
-        if len(batch) == batch_size or batch_bytes > MAX_BATCH_BYTES:
-            yield batch
-            batch, batch_bytes = [], 0
-    if batch:
-        yield batch
+        yield place, record
 
 
 def _all_records(response: Response) -> Iterator[bytes]:
