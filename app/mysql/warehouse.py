@@ -4,7 +4,6 @@ All that is written goes through one connection, which holds the lock from befor
 so is the lock, and the run stops. A second one only computes checksums meanwhile.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pymysql
 
 from ..core.checksum.digest import Checksum
-from ..core.identifiers import quoted
+from ..core.identifiers import lock_name, quoted
 from ..core.model import PartitionKey, Run
 from ..core.reconcile import Scope
 from ..core.runs import LastRun, Merged, Prepared, RunSummary
@@ -29,16 +28,9 @@ from .rows import checksums, found_tables, rows_of, rows_of_years
 from .runs import RunsTable
 from .session import Session, checked
 
-_LOCK_NAME_CHARS = 64
 _FINISH_TIMEOUT_S = 5.0
 _COMMIT_TIMEOUT_S = 8.0  # no signal ends a COMMIT: these two do, within what SIGTERM and RUN_TIMEOUT_S allow for
 _LOOK_TIMEOUT_S = 3.0
-
-
-def lock_name(database: str) -> str:
-    """The run lock of one database; locks are the server's, and their names at most 64 characters."""
-    name = f"spacex_pipeline.{database}"
-    return name if len(name) <= _LOCK_NAME_CHARS else f"spacex_pipeline.{hashlib.sha256(database.encode()).hexdigest()[:32]}"
 
 
 class MysqlWarehouse:

@@ -3,40 +3,27 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UNSET
 
 from ...core.columns import Children, Columns, Counts, tables_of
-from ...core.fields import MAX_PARTS, InvalidField, as_json_array
+from ...core.fields import InvalidField, as_json_array
 from ...core.model import Checked
 from ..aggregates import core_facts, empty, name_unknown_fields, payload_facts
 from ..structs import Reader, as_struct
 from .models import (
-    Agency,
-    Astronaut,
     Configuration,
-    CrewMember,
     Kind,
-    Landing,
-    LandingLocation,
-    LandingType,
     Launch,
-    Launcher,
-    LauncherStage,
     Link,
     Location,
     Mission,
-    Named,
     Pad,
-    Payload,
-    PayloadFlight,
     Rocket,
-    Spacecraft,
-    SpacecraftStage,
 )
+from .parts import capsules, core_columns, crew_columns, crew_of, each_payload, is_there, key_of, payload_columns
 
 STATUSES = {
     1: "upcoming",  # go
@@ -66,7 +53,6 @@ PRECISIONS = {
     14: "year",
     15: "year",  # fiscal year
 }
-_Vehicle = TypeVar("_Vehicle", Launcher, Spacecraft)
 _UNKNOWN_ORBIT = 25
 _OFFICIAL_WEBCAST = 1
 
@@ -101,32 +87,32 @@ class LaunchLibraryParser:
         """The rows of some launches by table. Raises InvalidField and TooMuch."""
         rockets = [launch.rocket or empty(Rocket) for launch in launches]
         cores = Children([rocket.launcher_stage for rocket in rockets], counts)
-        payloads = Children([_each(rocket.payloads) for rocket in rockets], counts)
-        crew = Children([_crew(rocket.spacecraft_stage) for rocket in rockets], counts)
+        payloads = Children([each_payload(rocket.payloads) for rocket in rockets], counts)
+        crew = Children([crew_of(rocket.spacecraft_stage) for rocket in rockets], counts)
         failures = Children([[launch.failreason] if launch.failreason else [] for launch in launches], counts)  # "" is none
-        core_columns = _core_columns(cores)
+        of_cores = core_columns(cores)
         orbits = [_orbit(launch) for launch in launches]
-        payload_columns = _payload_columns(payloads, [orbits[place] for place in payloads.launches])
+        of_payloads = payload_columns(payloads, [orbits[place] for place in payloads.launches])
         row = {
             **self._own_columns(launches, counts),
             **_place_columns(launches, rockets),
             **_link_columns(launches),
-            **payload_facts(payloads, payload_columns),
-            **core_facts(cores, core_columns),
+            **payload_facts(payloads, of_payloads),
+            **core_facts(cores, of_cores),
             "crew_count": crew.count,
             # The mission's orbit is known whether or not payloads are listed.
             "orbits": [
-                as_json_array("mission.orbit", [orbit]) if _is_there(launch.mission) else None
+                as_json_array("mission.orbit", [orbit]) if is_there(launch.mission) else None
                 for launch, orbit in zip(launches, orbits, strict=True)
             ],
         }
         return tables_of(
             row,
             {
-                "launch_cores": (cores, core_columns),
-                "launch_payloads": (payloads, payload_columns),
+                "launch_cores": (cores, of_cores),
+                "launch_payloads": (payloads, of_payloads),
                 "launch_failures": (failures, {"reason": failures.all}),
-                "launch_crew": (crew, _crew_columns(crew)),
+                "launch_crew": (crew, crew_columns(crew)),
             },
         )
 
@@ -165,15 +151,15 @@ def _place_columns(launches: Sequence[Launch], rockets: Sequence[Rocket]) -> Col
     pads = [launch.pad or empty(Pad) for launch in launches]
     locations = [pad.location or empty(Location) for pad in pads]
     return {
-        "rocket_id": [_key(configuration.id) for configuration in configurations],
+        "rocket_id": [key_of(configuration.id) for configuration in configurations],
         "rocket_name": [configuration.name for configuration in configurations],
-        "launchpad_id": [_key(pad.id) for pad in pads],
+        "launchpad_id": [key_of(pad.id) for pad in pads],
         "launchpad_name": [pad.name for pad in pads],
         "launchpad_locality": [location.name for location in locations],
         "launchpad_timezone": [location.timezone_name for location in locations],
         "launchpad_latitude": [pad.latitude for pad in pads],
         "launchpad_longitude": [pad.longitude for pad in pads],
-        "capsule_ids": [_capsules(rocket.spacecraft_stage) for rocket in rockets],
+        "capsule_ids": [capsules(rocket.spacecraft_stage) for rocket in rockets],
     }
 
 
@@ -201,10 +187,6 @@ def _known(names: dict[int, str], kind: Kind | None, field: str, instead: str, c
     return names.get(kind.id)
 
 
-def _key(number: Any) -> str | None:
-    return None if number is None else str(number)
-
-
 def _seconds(launches: Sequence[Launch]) -> pa.Array:
     """How long the window is open, in whole seconds, cut towards zero."""
     start, end = (
@@ -227,99 +209,3 @@ def _webcast(links: list[Link]) -> str | None:
     """The first official one, else the first."""
     official = [link.url for link in links if link.url and link.type and link.type.id == _OFFICIAL_WEBCAST]
     return next(iter([*official, *(link.url for link in links if link.url)]), None)
-
-
-def _core_columns(cores: Children[LauncherStage | None]) -> Columns:
-    stages = [stage or empty(LauncherStage) for stage in cores.all]
-    launchers = [_sure(stage.launcher) or empty(Launcher) for stage in stages]
-    landings = [stage.landing or empty(Landing) for stage in stages]
-    kinds = [landing.type or empty(LandingType) for landing in landings]
-    pads = [landing.landing_location or empty(LandingLocation) for landing in landings]
-    return {
-        "core_id": [_key(launcher.id) for launcher in launchers],
-        "core_serial": [launcher.serial_number for launcher in launchers],
-        "core_flight_number": [stage.launcher_flight_number for stage in stages],
-        "reused": [stage.reused for stage in stages],
-        "landing_attempt": [landing.attempt for landing in landings],
-        "landing_success": [landing.success for landing in landings],
-        "landing_type": [kind.abbrev for kind in kinds],
-        "landpad_id": [_key(pad.id) for pad in pads],
-        "landpad_name": [pad.abbrev for pad in pads],
-        "landpad_full_name": [pad.name for pad in pads],
-        "landpad_locality": [pad.location.name if pad.location else None for pad in pads],
-    }
-
-
-def _sure(vehicle: _Vehicle | None) -> _Vehicle | None:
-    """None for a placeholder, as "Unknown F9": which one will fly is not known yet."""
-    return None if vehicle is None or vehicle.is_placeholder else vehicle
-
-
-def _each(sent: list[PayloadFlight | None] | None) -> list[tuple[int, Payload]] | None:
-    """The payloads, each with its flight's place: a flight of four alike is four payloads, each with the mass of one."""
-    if sent is None:
-        return None
-    flights = [flight or empty(PayloadFlight) for flight in sent]
-    amounts = [1 if flight.amount is None else flight.amount for flight in flights]
-    if sum(amounts) > MAX_PARTS:
-        raise InvalidField("rocket.payloads", sum(amounts), f"must be at most {MAX_PARTS} payloads")
-    return [
-        (place, flight.payload or empty(Payload))
-        for place, (flight, amount) in enumerate(zip(flights, amounts, strict=True))
-        for _ in range(amount)
-    ]
-
-
-def _payload_columns(payloads: Children[tuple[int, Payload]], orbits: list[str | None]) -> Columns:
-    kinds = [payload.type or empty(Named) for _, payload in payloads.all]
-    countries = [payload.operator.country if payload.operator else None for _, payload in payloads.all]
-    return {
-        "payload_id": [_key(payload.id) for _, payload in payloads.all],
-        "name": [payload.name for _, payload in payloads.all],
-        "type": [kind.name for kind in kinds],
-        "customers": [_names(place, "operator", _one(payload.operator)) for place, payload in payloads.all],
-        "nationalities": [
-            _names(place, "operator.country", names) for (place, _), names in zip(payloads.all, countries, strict=True)
-        ],
-        "manufacturers": [_names(place, "manufacturer", _one(payload.manufacturer)) for place, payload in payloads.all],
-        "mass_kg": [payload.mass for _, payload in payloads.all],
-        "orbit": orbits,
-    }
-
-
-def _is_there(part: Any) -> bool:
-    return part is not None and part is not UNSET
-
-
-def _one(agency: Agency | None) -> list[Agency] | None:
-    return [agency] if agency is not None and _is_there(agency) else None
-
-
-def _names(place: int, field: str, things: Sequence[Agency | Named | None] | None) -> str | None:
-    path = f"rocket.payloads[{place}].payload.{field}"
-    return as_json_array(path, None if things is None else [thing.name for thing in things if thing])
-
-
-def _capsules(stages: list[SpacecraftStage | None] | None) -> str | None:
-    if stages is None:
-        return None
-    craft = [_sure(stage.spacecraft) for stage in stages if stage]
-    return as_json_array("rocket.spacecraft_stage", [_key(one.id) for one in craft if one])
-
-
-def _crew(stages: list[SpacecraftStage | None] | None) -> list[CrewMember] | None:
-    if stages is None or any(stage is None or stage.launch_crew is None for stage in stages):
-        return None
-    members = [member or empty(CrewMember) for stage in stages if stage for member in stage.launch_crew or ()]
-    if len(members) > MAX_PARTS:
-        raise InvalidField("rocket.spacecraft_stage", len(members), f"must have a crew of at most {MAX_PARTS}")
-    return members
-
-
-def _crew_columns(crew: Children[CrewMember]) -> Columns:
-    people = [member.astronaut or empty(Astronaut) for member in crew.all]
-    return {
-        "crew_id": [_key(person.id) for person in people],
-        "name": [person.name for person in people],
-        "role": [member.role.role if member.role else None for member in crew.all],
-    }
