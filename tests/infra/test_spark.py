@@ -33,24 +33,24 @@ REPLAY = ("--from", "2020-01-01", "--to-prefix", "replays/again", "--to-database
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The lake, and CloudWatch Logs with the jobs' group."""
-    with moto_server(tmp_path_factory.mktemp("spark")) as account:
-        account.client("logs").create_log_group(logGroupName=SPARK["log_group"])
-        account.client("s3").create_bucket(Bucket=SPARK["bucket"])
-        yield account
+    with moto_server(tmp_path_factory.mktemp("spark")) as services:
+        services.client("logs").create_log_group(logGroupName=SPARK["log_group"])
+        services.client("s3").create_bucket(Bucket=SPARK["bucket"])
+        yield services
 
 
 @pytest.fixture
-def emr(account: Account) -> Iterator[EmrServerless]:
+def emr(services: Account) -> Iterator[EmrServerless]:
     """An application."""
-    emulator = EmrServerless(account)
+    emulator = EmrServerless(services)
     yield emulator
     emulator.close()
 
 
 @pytest.fixture
-def environment(emr: EmrServerless, account: Account, tmp_path: Path) -> dict[str, str]:
+def environment(emr: EmrServerless, services: Account, tmp_path: Path) -> dict[str, str]:
     """Terraform's answer is played, and what `make spark-package` makes; all else is as it would be."""
     programs = {
         "terraform": f"[ \"$*\" = 'output -json spark' ] && echo '{json.dumps(SPARK)}'",
@@ -60,7 +60,7 @@ def environment(emr: EmrServerless, account: Account, tmp_path: Path) -> dict[st
         (tmp_path / name).write_text(f"#!/bin/sh\n{code}\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return os.environ | replace(account, emr_serverless=emr.url).environment() | {"PATH": path}
+    return os.environ | replace(services, emr_serverless=emr.url).environment() | {"PATH": path}
 
 
 def infra_spark(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,14 +70,14 @@ def infra_spark(environment: dict[str, str], *arguments: str) -> subprocess.Comp
 
 
 def test_the_first_job_puts_the_package_and_the_next_finds_it(
-    environment: dict[str, str], emr: EmrServerless, account: Account, tmp_path: Path
+    environment: dict[str, str], emr: EmrServerless, services: Account, tmp_path: Path
 ) -> None:
     for _ in range(2):
         done = infra_spark(environment, "dev", *REPLAY)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-2:] == ["first", '{"message": "replay published"}']
     assert (tmp_path / "made").read_text().count("spark-package PYTHON_VERSION=3.11 ARCHITECTURE=ARM64 REGION=us-east-1 TO=") == 1
-    s3 = account.client("s3")
+    s3 = services.client("s3")
     replay, archive = sorted((o["Key"] for o in s3.list_objects_v2(Bucket="lake")["Contents"]), reverse=True)
     package = archive.removesuffix("environment.tar.gz")
     assert (package.split("/")[0], package[-7:], replay) == ("spark", "-arm64/", f"{package}replay.py")

@@ -140,6 +140,26 @@ def test_a_replay_goes_on_where_one_before_it_stopped(
     assert named(there) == original.files[-1]
 
 
+def test_what_shrank_step_by_step_is_let_through_as_its_runs_were(
+    mysql: Login, aws: AwsEndpoint, settings_env: dict[str, str], database: Login
+) -> None:
+    with SampleApi(n=FEW, launch=few) as api:
+        program = Program({**settings_env, "SOURCE_URL": api.url}, aws, database)
+        records, run_ids = [few(number) for number in range(FEW)], []
+        for _ in range(4):
+            api.set("launches", records)
+            run_ids.append(program.run()["run_id"])
+            del records[:3]  # so many may go at once
+    for options in ((), ("--processes", "2")):
+        name = f"test{secrets.token_hex(6)}"
+        login = create_database(mysql, name, database.user, database.password)
+        there = Program({**program.environment, "S3_PREFIX": name, "MYSQL_DATABASE": name}, aws, login)
+        program("replay", run_ids[0], *place(there))
+        program(*ALL, *place(there), *options)
+        assert named(there) == named(program)
+        mysql.query(f"DROP DATABASE `{name}`")
+
+
 def test_what_a_place_holds_already_is_not_written_into_its_history_twice(
     original: Original, elsewhere: Callable[[], Program]
 ) -> None:
