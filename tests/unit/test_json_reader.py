@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.model import Body, Response, UnreadableRecord
+from app.core.validate import MAX_BATCH_BYTES, in_batches
 from app.errors import SourceError
 from app.sources.json_reader import glance, read_page, read_records, read_texts
 
@@ -113,3 +114,10 @@ def test_a_page_has_its_fields_without_the_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("record", [b"1", b"[]", b'{"id": NaN}', b'{"x": ' + DEEP + b"}", b'{"name": "n"}'])
 def test_a_glance_takes_any_record(record: bytes) -> None:
     assert glance(record).id is None or json.loads(record)["id"] != json.loads(record)["id"]
+
+
+def test_a_batch_is_small_in_bytes_as_in_records() -> None:
+    large = b"x" * (MAX_BATCH_BYTES // 2)
+    sent = [(0, b"a"), (1, b"b"), (2, b"c"), (3, large), (4, large), (5, large), (6, b"d")]
+    assert [[place for place, _ in batch] for batch in in_batches(sent, 2)] == [[0, 1], [2, 3], [4, 5], [6]]
+    assert [[place for place, _ in batch] for batch in in_batches(sent, 100)] == [[0, 1, 2, 3, 4], [5, 6]]
