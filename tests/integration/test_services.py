@@ -25,6 +25,14 @@ def server(tmp_path: Path) -> Iterator[MysqlServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEndpoint]:
+    """Our own emulator, whatever the others test against: it must do what S3 does and what others may not."""
+    with MotoServer(tmp_path_factory.mktemp("moto")) as server:
+        server.endpoint.create_bucket("test-moto")
+        yield server.endpoint
+
+
 def test_options_reach_the_server(tmp_path: Path) -> None:
     """A server can be made as strange as any that the program may meet."""
     options = "--local-infile=0", "--default-time-zone=-05:00", "--character-set-server=latin1", "--sql-mode="
@@ -136,9 +144,9 @@ def test_moto_keeps_versions_and_log_groups(aws: AwsEndpoint, bucket: str) -> No
     aws.create_log_group("/test")
 
 
-def test_moto_keeps_a_connection_and_answers_each_request_on_it(aws: AwsEndpoint, bucket: str) -> None:
+def test_moto_keeps_a_connection_and_answers_each_request_on_it(moto: AwsEndpoint) -> None:
     """As S3 does, whatever the request: refused with its body sent, without a body, unknown."""
-    connection = http.client.HTTPConnection(aws.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(moto.url.removeprefix("http://"), timeout=10)
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, SignedHeaders=, Signature="}
     answers = []
     for method, path, headers in (
@@ -149,7 +157,7 @@ def test_moto_keeps_a_connection_and_answers_each_request_on_it(aws: AwsEndpoint
         ("DELETE", "k", {}),
         ("GET", "k", {}),
     ):
-        connection.request(method, f"/{bucket}/{path}", b"bytes" if method == "PUT" else None, signed | headers)
+        connection.request(method, f"/test-moto/{path}", b"bytes" if method == "PUT" else None, signed | headers)
         ours = connection.sock
         with connection.getresponse() as answer:
             answer.read()
@@ -159,14 +167,14 @@ def test_moto_keeps_a_connection_and_answers_each_request_on_it(aws: AwsEndpoint
     assert answers == [200, 412, 200, 404, 204, 404]
 
 
-def test_moto_stores_nothing_of_a_body_that_breaks_off(aws: AwsEndpoint, bucket: str) -> None:
+def test_moto_stores_nothing_of_a_body_that_breaks_off(moto: AwsEndpoint) -> None:
     """As S3 does: the fault tests end programs in the middle of a request."""
-    host, _, port = aws.url.removeprefix("http://").partition(":")
+    host, _, port = moto.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(f"PUT /{bucket}/k HTTP/1.1\r\nHost: s3\r\nContent-Length: 10\r\n\r\nhalf".encode())
+        connection.sendall(b"PUT /test-moto/broken HTTP/1.1\r\nHost: s3\r\nContent-Length: 10\r\n\r\nhalf")
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
-    assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert moto.client("s3").list_objects_v2(Bucket="test-moto", Prefix="broken")["KeyCount"] == 0
 
 
 def test_stop_leaves_no_moto(tmp_path: Path) -> None:
