@@ -1,10 +1,10 @@
 """Reads the records out of spooled answers batch by batch; each stays the bytes that were sent until it is parsed by itself."""
 
 import codecs
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,6 @@ _BOM = b"\xef\xbb\xbf"
 _LISTS = ("docs", "results")  # what APIs call the list in a page
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page: its fields, but for its list, and the records in that, as they were sent."""
-
-    fields: dict[str, Any]
-    records: list[bytes]
-
-
 class Glance(msgspec.Struct):
     """The few fields that are wanted of a record before it is validated; null where it is no object, or has others."""
 
@@ -48,13 +40,21 @@ class Glance(msgspec.Struct):
     last_updated: Any = None
 
 
-def glance(record: bytes) -> Glance:
-    """A few fields of a record, the rest of it passed over."""
-    try:
-        return _glance.decode(record)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raw = parsed(record)
-        return Glance(**{name: raw.get(name) for name in Glance.__struct_fields__}) if isinstance(raw, dict) else Glance()
+class Page(msgspec.Struct):
+    """One page: what is asked for of the fields that one API or the other sends, and the records of its list at a glance."""
+
+    page: Any = None
+    total_docs: Any = msgspec.field(default=None, name="totalDocs")
+    has_next_page: Any = msgspec.field(default=None, name="hasNextPage")
+    count: Any = None
+    next: Any = None
+    docs: Sequence[Glance] | None = None
+    results: Sequence[Glance] | None = None
+
+    @property
+    def records(self) -> Sequence[Glance]:
+        """Those of the list, whatever the API calls it."""
+        return (self.results if self.docs is None else self.docs) or ()
 
 
 def read_records(response: Response, batch_size: int) -> Iterator[list[tuple[int, Any]]]:
@@ -97,7 +97,20 @@ def _all_records(response: Response) -> Iterator[bytes]:
 
 def read_page(path: Path) -> Page:
     """One page. Raises ValueError when it is none, or too large."""
-    return _page(_read(path))
+    text = _read(path)
+    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        page = _usual_page.decode(text)
+        if page.records and len(page.records) <= MAX_RECORDS:
+            return page
+    fields, records = _page(text)
+    own = {field.name: fields[field.encode_name] for field in msgspec.structs.fields(Page) if field.encode_name in fields}
+    return Page(**{**own, "docs": [_glance(record) for record in records], "results": None})
+
+
+def _glance(record: bytes) -> Glance:
+    """A few fields of a record, whatever it is."""
+    raw = parsed(record)
+    return Glance(**{name: raw.get(name) for name in Glance.__struct_fields__}) if isinstance(raw, dict) else Glance()
 
 
 def _read(path: Path) -> bytes:
@@ -126,10 +139,11 @@ def _listed(text: bytes) -> Iterator[bytes]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         found = _Lists()
     records = found.results if found.docs is None else found.docs
-    return iter(_page(text).records) if records is None else _sound(records, is_checked=True)
+    return iter(_page(text)[1]) if records is None else _sound(records, is_checked=True)
 
 
-def _page(text: bytes) -> Page:
+def _page(text: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """The fields of a page but for its list, and the records in that as they were sent."""
     try:
         fields = {name: bytes(value) for name, value in _object.decode(text).items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -137,7 +151,7 @@ def _page(text: bytes) -> Page:
     for name in _LISTS:
         if fields.get(name, b"").startswith(b"["):
             records = list(_records(fields.pop(name)))
-            return Page({other: parsed(value) for other, value in fields.items()}, records)
+            return {other: parsed(value) for other, value in fields.items()}, records
     raise ValueError(f"no object with a list {' or '.join(map(repr, _LISTS))}")
 
 
@@ -170,8 +184,22 @@ class _Lists(msgspec.Struct):
     results: list[msgspec.Raw] | None = None
 
 
+class _UsualGlance(Glance):
+    id: str | None = None
+    name: str | None = None
+    date_utc: str | None = None
+    net: str | None = None
+    upcoming: bool | None = None
+    last_updated: str | None = None
+
+
+class _UsualPage(Page):
+    docs: list[_UsualGlance] | None = None
+    results: list[_UsualGlance] | None = None
+
+
 _lists = msgspec.json.Decoder(_Lists)
-_glance = msgspec.json.Decoder(Glance)
+_usual_page = msgspec.json.Decoder(_UsualPage)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{},]', re.DOTALL)

@@ -9,7 +9,7 @@ import pytest
 from app.core.model import Body, Response, UnreadableRecord
 from app.core.validate import MAX_BATCH_BYTES, in_batches
 from app.errors import SourceError
-from app.sources.json_reader import glance, read_page, read_records, read_texts
+from app.sources.json_reader import Page, read_page, read_records, read_texts
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 DIGITS = b"9" * 5_000
@@ -103,17 +103,34 @@ def test_places_go_on_through_the_bodies(tmp_path: Path) -> None:
     assert batches == [[(0, b"1"), (1, b'{"a": 2}')], [(2, b"3"), (3, b"4")], [(4, b"NaN")]]
 
 
-def test_a_page_has_its_fields_without_the_list(tmp_path: Path) -> None:
-    for records in (b'[{"id": "a"}]', b'[{"id": "a", "x": NaN}]'):
-        path = tmp_path / "page"
-        path.write_bytes(b'{"totalDocs": 1, "docs": %s, "next": null}' % records)
-        page = read_page(path)
-        assert (page.fields, [glance(record).id for record in page.records]) == ({"totalDocs": 1, "next": None}, ["a"])
+@pytest.mark.parametrize("listed", ["docs", "results"])
+@pytest.mark.parametrize("records", ['[{"id": "a"}]', '[{"id": "a", "x": NaN}]', '[{"id": "a", "name": 5}]'])
+def test_a_page_has_its_fields_and_its_list(tmp_path: Path, listed: str, records: str) -> None:
+    other = {"docs": "results", "results": "docs"}[listed]
+    for rest in ("", f'"{other}": null, ', '"other": {"docs": []}, '):
+        page = page_of(tmp_path, f'{{"totalDocs": 1, {rest}"{listed}": {records}, "next": null, "page": 2}}'.encode())
+        assert (page.page, page.total_docs, page.next, page.count) == (2, 1, None, None)
+        assert [record.id for record in page.records] == ["a"]
 
 
-@pytest.mark.parametrize("record", [b"1", b"[]", b'{"id": NaN}', b'{"x": ' + DEEP + b"}", b'{"name": "n"}'])
-def test_a_glance_takes_any_record(record: bytes) -> None:
-    assert glance(record).id is None or json.loads(record)["id"] != json.loads(record)["id"]
+def test_a_page_without_records_or_with_too_many(tmp_path: Path) -> None:
+    assert list(page_of(tmp_path, b'{"docs": [], "hasNextPage": true}').records) == []
+    for body in (b"{}", b'{"docs": 1}', b'{"docs": null}', b"[]", b'{"docs": [%s1]}' % (b"1," * 400_000)):
+        with pytest.raises(ValueError, match=r"list|records|\[\] expected|\{\} expected"):
+            page_of(tmp_path, body)
+
+
+@pytest.mark.parametrize("record", [b"1", b"[]", b'{"id": NaN}', b'{"x": ' + DEEP + b"}", b'{"name": "n"}', b'{"id": ["n"]}'])
+def test_a_glance_takes_any_record(tmp_path: Path, record: bytes) -> None:
+    known, found = page_of(tmp_path, b'{"docs": [{"id": "a", "upcoming": true}, %s]}' % record).records
+    assert (known.id, known.upcoming) == ("a", True)
+    assert found.id is None or repr(found.id) == repr(json.loads(record)["id"])
+
+
+def page_of(tmp_path: Path, body: bytes) -> Page:
+    path = tmp_path / "page"
+    path.write_bytes(body)
+    return read_page(path)
 
 
 def test_a_batch_is_small_in_bytes_as_in_records() -> None:

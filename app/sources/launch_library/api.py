@@ -14,7 +14,7 @@ from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient, Timeouts
-from ..json_reader import Glance, Page, glance, read_page, read_texts
+from ..json_reader import Glance, Page, read_page, read_texts
 from ..paging import Pages, Shifted, settled
 from .columns import LaunchLibraryParser
 
@@ -89,10 +89,8 @@ class LaunchLibrarySource:
         query = {"lsp__id": self._provider_id, "mode": "list", "ordering": "-net", "limit": PAGE_SIZE}
         url = f"{self._launches_url}?{urlencode(query)}"
         _, page = self._page(url, spool / "probe", budget)
-        dated = ((launch.net, launch.name) for launch in map(glance, page.records))
-        return (
-            f"{self._launches_url}: {page.fields.get('count')} launches, {newest_past(dated, now)}; {budget.left} requests left"
-        )
+        dated = ((launch.net, launch.name) for launch in page.records)
+        return f"{self._launches_url}: {page.count} launches, {newest_past(dated, now)}; {budget.left} requests left"
 
     def _read(self, before: ArchivedResponse | None, spool: Path, last_ids: frozenset[str] | None) -> Response:
         """One reading, planned within what the budget leaves at this moment."""
@@ -157,14 +155,13 @@ class LaunchLibrarySource:
             query = {"lsp__id": self._provider_id, "mode": "detailed", "ordering": "id", **filters}
             url = f"{self._launches_url}?{urlencode({**query, 'limit': PAGE_SIZE, 'offset': pages.received})}"
             body, page = self._page(url, spool / f"launches-{len(pages.bodies) + 1}.json", budget)
-            found = [glance(record) for record in page.records]
-            pages.add(body, [launch.id for launch in found], page.fields.get("count"))
-            changes += [change for launch in found if (change := _change(launch))]
-            if page.fields.get("next") is None:
+            pages.add(body, [launch.id for launch in page.records], page.count)
+            changes += [change for launch in page.records if (change := _change(launch))]
+            if page.next is None:
                 return pages, changes
-            if not found:
+            if not page.records:
                 raise Shifted(f"page {len(pages.bodies)} is empty but more should follow")
-            _check_budget(pages, len(found), budget)
+            _check_budget(pages, len(page.records), budget)
 
     def _page(self, url: str, to: Path, budget: "_Budget") -> tuple[Body, Page]:
         answer = self._client.fetch(url, to, opening=b"{", spend=budget.spend)

@@ -10,7 +10,7 @@ from ...core.source import SetAside
 from ...errors import SourceError, some
 from ...settings import Settings
 from ..http import HttpClient
-from ..json_reader import glance, read_page, read_records, read_texts
+from ..json_reader import read_page, read_records, read_texts
 from ..paging import Pages, Shifted, settled
 from .columns import SpacexParser
 from .models import LOOKUPS
@@ -87,8 +87,8 @@ class SpacexSource:
             page = read_page(spool / "probe")
         except ValueError as error:
             raise SourceError(f"{url}/query: the answer can't be read: {error}") from error
-        dated = ((doc.date_utc, doc.name) for doc in map(glance, page.records) if not doc.upcoming)
-        return f"{url}: {page.fields.get('totalDocs')} launches, {newest_past(dated, now)}"
+        dated = ((doc.date_utc, doc.name) for doc in page.records if not doc.upcoming)
+        return f"{url}: {page.total_docs} launches, {newest_past(dated, now)}"
 
     def _pages(self, name: str, url: str, spool: Path) -> tuple[Body, ...]:
         """All pages of one state of the list. Raises SourceError when it would not hold still."""
@@ -107,10 +107,10 @@ class SpacexSource:
                 page = read_page(answer.body.path)
             except ValueError as error:
                 raise SourceError(f"{url}: page {number} can't be read: {error}") from error
-            if page.fields.get("page") != number:
-                raise Shifted(f"page {number} was asked for, page {page.fields.get('page')!r:.40} came")
-            pages.add(answer.body, [glance(record).id for record in page.records], page.fields.get("totalDocs"))
-            if page.fields.get("hasNextPage") is not True:
+            if page.page != number:
+                raise Shifted(f"page {number} was asked for, page {page.page!r:.40} came")
+            pages.add(answer.body, [record.id for record in page.records], page.total_docs)
+            if page.has_next_page is not True:
                 bodies = pages.close()
                 if pages.twice and name != "launches":  # those are named when they are validated
                     self._warn(f"{name}: {len(pages.twice)} records came twice, the last counts: {some(sorted(pages.twice))}")
