@@ -22,6 +22,7 @@ _MOST_CHANGED = 0.1  # of all launches: beyond that, to compare costs more than 
 _FEW = 20  # launches that are compared whatever their share is
 _MOST_LOOKUPS = 100  # that changed: each is looked for in each launch
 _MOST_BYTES = 64 << 20  # of records that are kept
+_BEFORE, _AFTER = 1, 2
 _ESCAPED_ASCII = b"\\u00"  # in a record that has it, an id may be written in another way
 
 Record = tuple[int, bytes]
@@ -106,28 +107,62 @@ def side_by_side(
     Both are read at once, batch by batch, and what is the same is let go as soon as both have come to it. Raises InDoubt for a
     record without a readable id, an id that comes twice, and where too much is to be kept.
     """
-    differing: tuple[dict[str, Record], dict[str, Record]] = ({}, {})
-    seen: tuple[set[str], set[str]] = (set(), set())
-    same = held = 0
+    sides = _Sides(is_suspect, what)
     for batches in zip_longest(before, after, fillvalue=()):
-        for ids, mine, others, batch in zip(seen, differing, reversed(differing), batches, strict=True):
-            for place, record in batch:
-                key = record_id(record)
-                if key is None:
-                    raise InDoubt(f"{what}[{place}] has no readable id")
-                if key in ids:
-                    raise InDoubt(f"{what}: {key} came twice")
-                ids.add(key)
-                if key in others and others[key][1] == record and not is_suspect(key, record):
-                    del others[key]
-                    same += 1
-                    held -= len(record)
-                else:
-                    mine[key] = place, record
-                    held += len(record)
-        if held > _MOST_BYTES:
+        for was, now in zip_longest(*batches):
+            sides.add(was, now)
+        sides.check()
+    return sides.was, sides.now, sides.same
+
+
+class _Sides:
+    """Two answers while they are compared: the records of each that the other has not had yet, and how many were the same."""
+
+    def __init__(self, is_suspect: Callable[[str, bytes], bool], what: str) -> None:
+        self._is_suspect, self._what = is_suspect, what
+        self.was: dict[str, Record] = {}
+        self.now: dict[str, Record] = {}
+        self.same = self._held = 0
+        self._met: dict[str, int] = {}  # all ids, and in which of the answers
+
+    def add(self, was: Record | None, now: Record | None) -> None:
+        """Add the next record of each."""
+        if was and now and was[1] == now[1]:  # mostly: nothing came or went before it
+            key = self._id(_BEFORE | _AFTER, was)
+            if self._is_suspect(key, was[1]):
+                self.was[key], self.now[key] = was, now
+            else:
+                self.same += 1
+            return
+        if was:
+            self._add(_BEFORE, was, self.was, self.now)
+        if now:
+            self._add(_AFTER, now, self.now, self.was)
+
+    def _add(self, answer: int, found: Record, mine: dict[str, Record], others: dict[str, Record]) -> None:
+        key = self._id(answer, found)
+        if key in others and others[key][1] == found[1] and not self._is_suspect(key, found[1]):
+            self._held -= len(others.pop(key)[1])
+            self.same += 1
+        else:
+            self._held += len(found[1])
+            mine[key] = found
+
+    def _id(self, answer: int, found: Record) -> str:
+        place, record = found
+        key = record_id(record)
+        if key is None:
+            raise InDoubt(f"{self._what}[{place}] has no readable id")
+        known = self._met.get(key, 0)
+        if known & answer:
+            raise InDoubt(f"{self._what}: {key} came twice")
+        self._met[key] = known | answer
+        return key
+
+    def check(self) -> None:
+        """Raise InDoubt when too much is to be kept."""
+        if self._held > _MOST_BYTES:
             raise InDoubt(f"over {_MOST_BYTES >> 20} MiB of records may have changed")
-    return *differing, same
 
 
 def _records(source: Source, response: Response) -> Iterator[Sequence[Record]]:

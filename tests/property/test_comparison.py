@@ -2,10 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pipeline.comparison import Record, side_by_side
+from app.pipeline.comparison import InDoubt, Record, side_by_side
 
 answers = st.dictionaries(st.sampled_from([f"launch-{i}" for i in range(12)]), st.integers(0, 2)).flatmap(
     lambda found: st.permutations(list(found.items()))
@@ -32,3 +33,13 @@ def test_what_differs_is_found(
     assert same == len(unchanged)
     assert was == {key: record for (key, _), record in zip(before, records(before), strict=True) if key not in unchanged}
     assert now == {key: record for (key, _), record in zip(after, records(after), strict=True) if key not in unchanged}
+
+
+@given(answers, answers, st.integers(1, 5), st.booleans())
+def test_an_id_that_comes_twice_is_in_doubt(
+    answer: list[tuple[str, int]], other: list[tuple[str, int]], size: int, is_before: bool
+) -> None:
+    sides = batches(records([*answer, *answer[:1]]), size), batches(records(other), size)
+    if answer:
+        with pytest.raises(InDoubt, match="came twice"):
+            side_by_side(*(sides if is_before else reversed(sides)))
