@@ -2,14 +2,15 @@
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from isal import isal_zlib
+from isal import igzip, igzip_lib, isal_zlib
 
 from ..core.model import ArchivedResponse, Body, RawObject, Response, Run
 from ..errors import UnreadableObject
@@ -115,30 +116,35 @@ class RawArchive:
         url = self._bucket.url(key)
         packed = _Reader(self._bucket.body(key, answer, _most_packed(limit)))
         try:
-            with gzip.GzipFile(fileobj=cast(IO[bytes], packed)) as plain:
+            with igzip.IGzipFile(fileobj=packed, mode="rb") as plain:  # type: ignore[no-untyped-call]
                 left = limit
                 while chunk := plain.read(_CHUNK):
                     left -= len(chunk)
                     if left < 0:
                         raise UnreadableObject(f"{url} unpacks to more than the {limit:,} bytes that are expected")
                     yield chunk
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        except (gzip.BadGzipFile, EOFError, igzip_lib.IsalError) as error:  # type: ignore[misc]  # typed as an instance
             raise UnreadableObject(f"{url} can't be unpacked: {error}") from error
 
 
-class _Reader:
-    """Parts of a body as a file that gzip reads from."""
+class _Reader(io.RawIOBase):
+    """Parts of a body as a file."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
         self._rest = b""
 
-    def read(self, size: int) -> bytes:
-        """Some of the next bytes, at most so many; empty at the end."""
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, into: Any) -> int:
+        """Some of the next bytes, as many as there is room for; none at the end."""
         if not self._rest:
             self._rest = next(self._parts, b"")
-        found, self._rest = self._rest[:size], self._rest[size:]
-        return found
+        found, self._rest = self._rest[: len(into)], self._rest[len(into) :]
+        into[: len(found)] = found
+        return len(found)
 
 
 def _most_packed(size: int) -> int:
