@@ -25,7 +25,7 @@ from .quarantine import write_lines
 from .retention import retain
 from .spill import Spill
 from .unchanged import carry_unchanged, newest_over
-from .validated import MAX_YEARS, Validated, last_of_each, lookup_use, some_counts, validated
+from .validated import MAX_ODD, MAX_YEARS, Validated, last_of_each, lookup_use, some_counts, validated
 
 if TYPE_CHECKING:
     from .backfill import Backfill
@@ -141,6 +141,8 @@ def _changed(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
     candidate.lookups = lookup_use(now.references, was.references, manifest.lookups)
     candidate.unknown_fields = some_counts(Counter(manifest.unknown_fields) - was.unknown_fields, now.unknown_fields)
     candidate.notes = some_counts(Counter(manifest.notes) - was.notes, now.notes)
+    if any(len(odd) >= MAX_ODD for odd in (manifest.unknown_fields, manifest.notes, candidate.unknown_fields, candidate.notes)):
+        raise InDoubt(f"over {MAX_ODD} different odd fields or values, of which not all are counted")
     candidate.changes = Changes(frozenset(was.accepted), frozenset(was.spill.checksums))
     return candidate
 

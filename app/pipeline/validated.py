@@ -20,7 +20,7 @@ from .spill import Spill
 MAX_YEARS = 1000  # each has up to five objects, to be put one by one
 MAX_REFERENCES = 1_000_000  # kept in memory; 200,000 launches name some 600,000
 MAX_ROW_MIB = 1024  # on disk, where a few bytes that name a lookup record become rows of a hundred kilobytes
-_MAX_ODD = 1000  # different unknown fields, or notes
+MAX_ODD = 1000  # different unknown fields, or notes, that are counted
 
 References = Counter[tuple[str, str, bool]]
 """How often launches refer to a kind of lookup by an id, and whether it is known."""
@@ -145,7 +145,7 @@ def lookup_use(
 def some_counts(counts: Counter[str], more: Counter[str]) -> Counter[str]:
     """Counts of what was odd, and more of them; of too many different things those that come late are passed over."""
     for name, times in more.items():
-        if name in counts or len(counts) < _MAX_ODD:
+        if name in counts or len(counts) < MAX_ODD:
             counts[name] += times
     return counts
 

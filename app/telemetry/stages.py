@@ -75,7 +75,9 @@ class Telemetry:
         self._logger.log(level, message, extra={"fields": {"run_id": self.run_id, **fields}})
 
     def warn(self, message: str) -> None:
-        """Warn of something that does not end the run."""
+        """Warn of something that does not end the run; once, though it be met again."""
+        if message in self.warnings:
+            return
         self.warnings.append(message)
         stage = self._stages[-1:]  # in one step: other threads warn too
         self.event(message, logging.WARNING, **({"stage": stage[0]} if stage else {}))
