@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.program import Program
 from tests.sample_api import Fault, SampleApi
 
@@ -16,13 +18,21 @@ ENTRIES = [
 ]
 
 
-def test_the_documented_source_is_one_file(program: Program, api: SampleApi, tmp_path: Path) -> None:
+@pytest.fixture
+def module(program: Program, api: SampleApi, tmp_path: Path) -> Path:
+    """The file of the third source, in a copy of the program that is set up for it."""
     shutil.copytree(ROOT / "app", tmp_path / "app")
     text = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/adding-a-source.md").read_text(), re.DOTALL | re.MULTILINE)
-    (tmp_path / "app/sources/logbook.py").write_text(text[0])
+    path = tmp_path / "app/sources/logbook.py"
+    path.write_text(text[0])
     api.set("logbook/launches", ENTRIES)
     program.environment |= {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}  # the copy, not what is in this directory
     program.environment |= {"SOURCE": "logbook", "MAX_REJECTED_RATIO": "0.5"}
+    return path
+
+
+@pytest.mark.usefixtures("module")
+def test_the_documented_source_is_one_file(program: Program, api: SampleApi) -> None:
     result = program.run()
     assert (result["source"], result["state"], result["rejected"]) == ("logbook", "published", 1)
     assert "fields that the contract does not know: weather" in result["warnings"]
@@ -39,3 +49,21 @@ def test_the_documented_source_is_one_file(program: Program, api: SampleApi, tmp
     program("run", code=3)
     refused = program("run", code=2, SOURCE="elsewhere")
     assert "SOURCE: must be one of launch_library, logbook, spacex" in refused.stderr
+
+
+@pytest.mark.parametrize("sends_changes", [False, True])
+def test_a_change_of_a_source_that_gives_parsed_records(
+    program: Program, api: SampleApi, module: Path, *, sends_changes: bool
+) -> None:
+    """Whether it sends everything or only what changed: there are no bytes to compare, and everything is validated."""
+    if sends_changes:
+        text = module.read_text()
+        whole = 'Response.answered("launches", answer.etag, (answer.body,), before)'
+        assert whole in text
+        module.write_text(text.replace(whole, 'Response("launches", answer.etag, (answer.body,), base=before)'))
+    program.run()
+    changed = {**ENTRIES[1], "mission": "Renamed"}
+    api.set("logbook/launches", [changed] if sends_changes else [ENTRIES[0], changed])
+    assert program.run()["state"] == "published"
+    assert [(row["launch_id"], row["name"]) for row in program.in_mysql("launches")] == [("a-1", "First"), ("a-2", "Renamed")]
+    program.assert_equal(2)
