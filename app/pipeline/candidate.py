@@ -81,7 +81,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Changes:
-    """What the launches that may have changed were before: the ids of those that had rows, and which partitions held them."""
+    """What the launches that may have changed were before: the ids of those that had rows, and which partitions are not the same.
+
+    Of the others nothing is taken out, whosever rows they hold.
+    """
 
     launches: frozenset[str]
     partitions: frozenset[PartitionKey]
@@ -143,8 +146,15 @@ def _changed(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
     candidate.notes = some_counts(Counter(manifest.notes) - was.notes, now.notes)
     if any(len(odd) >= MAX_ODD for odd in (manifest.unknown_fields, manifest.notes, candidate.unknown_fields, candidate.notes)):
         raise InDoubt(f"over {MAX_ODD} different odd fields or values, of which not all are counted")
-    candidate.changes = Changes(frozenset(was.accepted), frozenset(was.spill.checksums))
+    same = _same_rows(was.spill, now.spill)
+    now.spill.drop(same)
+    candidate.changes = Changes(frozenset(was.accepted), frozenset(was.spill.checksums.keys() - same))
     return candidate
+
+
+def _same_rows(was: Spill, now: Spill) -> set[PartitionKey]:
+    """Where the launches that may have changed have the rows that they had: mostly all but those of the launches themselves."""
+    return {key for key, checksum in was.checksums.items() if key[0] != LAUNCHES.name and now.checksums.get(key) == checksum}
 
 
 def _warn_of_gaps(candidate: Candidate, telemetry: Telemetry) -> None:

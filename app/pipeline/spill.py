@@ -60,6 +60,11 @@ class Spill:
                 self.batches.setdefault(key, []).extend(self._writers[table].add(of_year))
                 self.checksums[key] = add_hashes(self.checksums.get(key, EMPTY), of_year.column("row_hash").to_pylist())
 
+    def drop(self, keys: Iterable[PartitionKey]) -> None:
+        """Forget the rows of some partitions: they are to be carried over."""
+        for key in keys:
+            del self.checksums[key], self.batches[key]
+
     def carry(self, key: PartitionKey, held: Checksum, read: Callable[[], pa.Table]) -> None:
         """Take a partition over as it is, perhaps to be added to; `read` gives its rows in canonical order when needed."""
         assert key not in self.carried

@@ -26,8 +26,8 @@ def carry_unchanged(
 ) -> pa.Table:
     """Carry all rows over but those of the launches that are gone, which lie in the touched partitions; those launches' rows.
 
-    A partition that is not touched is not even read. Raises InDoubt when what was published is not there as it was, and
-    PipelineError when S3 does not answer.
+    A partition that is not touched is carried over whole, and not even read. Raises InDoubt when what was published is not there
+    as it was, and PipelineError when S3 does not answer.
     """
     read = {}
     for key, file in sorted(_of_launches(current.files).items()):
@@ -39,9 +39,9 @@ def carry_unchanged(
             spill.carry(key, held, partial(adapters.lake.rows, file))
         else:
             read[key] = file
-    ids = pa.array(sorted(gone), pa.string())
+    ids, nobody = pa.array(sorted(gone), pa.string()), pa.array([], pa.string())
     with workers(_FILES_AT_ONCE) as pool:
-        dropped = list(pool.map(lambda key: _carry_rest(adapters, spill, read[key], ids), read))
+        dropped = list(pool.map(lambda key: _carry_rest(adapters, spill, read[key], ids if key in touched else nobody), read))
     found = pa.concat_tables(
         [LAUNCHES.arrow.empty_table(), *(rows for (name, _), rows in zip(read, dropped, strict=True) if name == LAUNCHES.name)]
     )

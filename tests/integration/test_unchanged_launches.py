@@ -12,6 +12,7 @@ from tests.program import Ended, Program
 from tests.sample_api import SampleApi
 from tests.sample_api.records import FEW, few
 from tests.services import Login, create_database, drop_database
+from tests.services.proxy import Proxy
 
 Records = list[dict[str, Any]]
 COUNTS = ("rejected", "rejected_ids", "lookups", "unknown_fields", "notes", "newest_launch_utc")
@@ -269,17 +270,22 @@ def test_what_was_altered_is_repaired_beside(program: Program, api: SampleApi, f
         program.login.query("UPDATE launches SET details = 'altered'")
         program.login.query("DELETE FROM launch_cores")
     else:
-        for key in program.keys("launches/"):
+        for key in program.keys("launch"):  # of all tables
             program.aws.client("s3").put_object(Bucket=program.bucket, Key=key, Body=b"altered")
     rename(api)
     changed_only(program, fresh)
     program.assert_equal()
 
 
-def test_only_the_rows_of_what_changed_are_loaded(program: Program, api: SampleApi) -> None:
+def test_only_what_changed_is_loaded_and_only_its_tables_are_read(program: Program, api: SampleApi) -> None:
     program.run()
     rename(api)
-    merged = next(line for line in program("run").lines if line.get("stage") == "merge")
+    gone = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with Proxy("127.0.0.1", int(program.aws.url.rpartition(":")[2])) as proxy:
+        proxy.answer(b"^GET /[^/]+/launch_(cores|payloads|crew|failures)/", gone, times=1000)
+        ended = program("run", AWS_ENDPOINT_URL=proxy.url)
+    assert (validated(ended), proxy.answered) == (["changed"], 0)
+    merged = next(line for line in ended.lines if line.get("stage") == "merge")
     assert merged["launches"] == {"inserted": 0, "updated": 1, "deleted": 0}
     # Of the other tables nothing is loaded, but the history.
     assert set(merged) & {"launch_cores", "launch_payloads", "launch_crew", "launch_failures"} == set()
