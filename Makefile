@@ -79,7 +79,7 @@ spark: package $(SPARK)/up-to-date ## Spark with the program, in build/spark
 
 test-spark: spark ## replay on a Spark cluster here (FULL=1: 500 runs)
 	@command -v java >/dev/null || { echo "NOT TESTED: there is no Java on PATH" >&2; case "$$CI" in ""|0|false) exit 0 ;; *) exit 1 ;; esac; }
-	@$(VENV) -m pytest tests/spark $(ARGS)
+	@$(VENV) -m pytest tests/spark --override-ini faulthandler_timeout=3600 $(ARGS)
 
 spark-package: package $(TOOLS) ## Pack the program for EMR Serverless (TO=FILE)
 	@$(TOOLS)/bin/python -m pip -qq --disable-pip-version-check install uv
