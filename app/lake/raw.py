@@ -123,7 +123,8 @@ class RawArchive:
                     if left < 0:
                         raise UnreadableObject(f"{url} unpacks to more than the {limit:,} bytes that are expected")
                     yield chunk
-        except (gzip.BadGzipFile, EOFError, igzip_lib.IsalError) as error:  # type: ignore[misc]  # typed as an instance
+        # isal's own error is typed as an instance; OverflowError: a name or comment of half a megabyte.
+        except (gzip.BadGzipFile, EOFError, OverflowError, igzip_lib.IsalError) as error:  # type: ignore[misc]
             raise UnreadableObject(f"{url} can't be unpacked: {error}") from error
 
 
@@ -135,7 +136,7 @@ class _Reader(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether it can be read from."""
         return True
 
     def readinto(self, into: Any) -> int:

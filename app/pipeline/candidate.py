@@ -108,9 +108,10 @@ def received(
         counts["validated"] = "changed" if candidate else "all"
         if candidate is None:
             candidate = _everything(run, adapters, responses, spool)
-        telemetry.warn_if(sorted(candidate.unknown_fields), "fields that the contract does not know")
+        if candidate.unknown_fields:
+            telemetry.warn_once(f"fields that the contract does not know: {', '.join(sorted(candidate.unknown_fields))}")
         for note, times in sorted(candidate.notes.items()):
-            telemetry.warn(f"{note} ({times} launches)")
+            telemetry.warn_once(f"{note} ({times} launches)")
         counts.update(accepted=candidate.accepted, rejected=len(candidate.rejected_launches))
     _warn_of_gaps(candidate, telemetry)
     return candidate
@@ -129,6 +130,7 @@ def _changed(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
 
     What they were before is validated once more, so that counts of all launches follow from those that the manifest has.
     """
+    _check_all_are_counted(manifest.unknown_fields, manifest.notes)
     compared = compare(adapters, manifest, responses, spool)
     was, now = (
         validated(adapters.source, answers, in_batches(records, _CHANGED_AT_ONCE), run.as_of, spool / folder)
@@ -144,12 +146,17 @@ def _changed(run: Run, adapters: Adapters, responses: Mapping[str, Response], sp
     candidate.lookups = lookup_use(now.references, was.references, manifest.lookups)
     candidate.unknown_fields = some_counts(Counter(manifest.unknown_fields) - was.unknown_fields, now.unknown_fields)
     candidate.notes = some_counts(Counter(manifest.notes) - was.notes, now.notes)
-    if any(len(odd) >= MAX_ODD for odd in (manifest.unknown_fields, manifest.notes, candidate.unknown_fields, candidate.notes)):
-        raise InDoubt(f"over {MAX_ODD} different odd fields or values, of which not all are counted")
-    same = _same_rows(was.spill, now.spill)
+    _check_all_are_counted(candidate.unknown_fields, candidate.notes)
+    same = _same_rows(was.spill, now.spill) & manifest.by_partition().keys()
     now.spill.drop(same)
     candidate.changes = Changes(frozenset(was.accepted), frozenset(was.spill.checksums.keys() - same))
     return candidate
+
+
+def _check_all_are_counted(*counts: Mapping[str, int]) -> None:
+    """Where some go, others would have to be counted that were passed over."""
+    if any(len(odd) >= MAX_ODD for odd in counts):
+        raise InDoubt(f"{MAX_ODD} different fields or values are odd, and of more not all are counted")
 
 
 def _same_rows(was: Spill, now: Spill) -> set[PartitionKey]:
@@ -159,12 +166,12 @@ def _same_rows(was: Spill, now: Spill) -> set[PartitionKey]:
 
 def _warn_of_gaps(candidate: Candidate, telemetry: Telemetry) -> None:
     for reject in candidate.rejected[:_NAMED]:
-        telemetry.warn(in_words(reject))
+        telemetry.warn_once(in_words(reject))
     if len(candidate.rejected) > _NAMED:
-        telemetry.warn(f"{len(candidate.rejected)} records rejected in all; each is in quarantine with its reason")
+        telemetry.warn_once(f"{len(candidate.rejected)} records rejected in all; each is in quarantine with its reason")
     for kind, use in candidate.lookups.items():
         if use.resolved < use.references:
-            telemetry.warn(f"{kind}: {use.resolved} of {use.references} references are known; facts of the others are null")
+            telemetry.warn_once(f"{kind}: {use.resolved} of {use.references} references are known; facts of the others are null")
 
 
 def carry_over(

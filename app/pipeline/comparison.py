@@ -131,6 +131,7 @@ class _Sides:
             key = self._id(_BEFORE | _AFTER, was)
             if self._is_suspect(key, was[1]):
                 self.was[key], self.now[key] = was, now
+                self._held += 2 * len(was[1])
             else:
                 self.same += 1
             return

@@ -96,11 +96,12 @@ def _all_records(response: Response) -> Iterator[bytes]:
 
 
 def read_page(path: Path) -> Page:
-    """One page. Raises ValueError when it is none, or too large."""
+    """One page. Raises ValueError when it is none, or too large; the limits of a record are asked when the records are read."""
     text = _read(path)
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         page = _usual_page.decode(text)
-        if page.records and len(page.records) <= MAX_RECORDS:
+        _check_count(page.records)
+        if page.records:
             return page
     fields, records = _page(text)
     own = {field.name: fields[field.encode_name] for field in msgspec.structs.fields(Page) if field.encode_name in fields}
@@ -109,8 +110,11 @@ def read_page(path: Path) -> Page:
 
 def _glance(record: bytes) -> Glance:
     """A few fields of a record, whatever it is."""
-    raw = parsed(record)
-    return Glance(**{name: raw.get(name) for name in Glance.__struct_fields__}) if isinstance(raw, dict) else Glance()
+    try:
+        return _any_glance.decode(record)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raw = parsed(record)
+        return Glance(**{name: raw.get(name) for name in Glance.__struct_fields__}) if isinstance(raw, dict) else Glance()
 
 
 def _read(path: Path) -> bytes:
@@ -163,9 +167,13 @@ def _records(text: bytes) -> Iterator[bytes]:
         return _sound(_elements(text, b"[]"), is_checked=False)  # it takes neither NaN nor lone surrogates nor deep nesting
 
 
-def _sound(found: Sequence[Any], *, is_checked: bool) -> Iterator[bytes]:
-    if len(found) > MAX_RECORDS:
+def _check_count(records: Sequence[Any]) -> None:
+    if len(records) > MAX_RECORDS:
         raise ValueError(f"it has more than {MAX_RECORDS} records")
+
+
+def _sound(found: Sequence[Any], *, is_checked: bool) -> Iterator[bytes]:
+    _check_count(found)
     for element in found:
         record = bytes(element)
         if len(record) > MAX_RECORD_BYTES:
@@ -199,6 +207,7 @@ class _UsualPage(Page):
 
 
 _lists = msgspec.json.Decoder(_Lists)
+_any_glance = msgspec.json.Decoder(Glance)
 _usual_page = msgspec.json.Decoder(_UsualPage)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])

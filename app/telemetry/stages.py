@@ -75,14 +75,17 @@ class Telemetry:
         self._logger.log(level, message, extra={"fields": {"run_id": self.run_id, **fields}})
 
     def warn(self, message: str) -> None:
-        """Warn of something that does not end the run; once, though it be met again."""
-        if message in self.warnings:
-            return
+        """Warn of something that does not end the run."""
         self.warnings.append(message)
         stage = self._stages[-1:]  # in one step: other threads warn too
         self.event(message, logging.WARNING, **({"stage": stage[0]} if stage else {}))
         if self._view:
             self._view.warning(message)
+
+    def warn_once(self, message: str) -> None:
+        """Warn unless the run has done so: of what is met again when a step is done again."""
+        if message not in self.warnings:
+            self.warn(message)
 
     def warn_if(self, names: list[str], message: str) -> None:
         """One warning that lists all names, if there are any."""

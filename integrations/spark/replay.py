@@ -6,6 +6,7 @@ All of it is done by the program's own functions; this file says what runs where
 import argparse
 import contextlib
 import functools
+import importlib
 import json
 import os
 import re
@@ -183,10 +184,17 @@ def as_the_program_raised_it() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        found = re.findall(r"spacex_pipeline\.errors\.(\w+): (.+)", str(error))
+        found = re.findall(r"^(spacex_pipeline[\w.]*)\.(\w+): (.+)", str(error), re.MULTILINE)
         last = [line for line in str(error).splitlines() if re.match(r"\w+(Error|Exception)\b", line)] or [str(error).strip()]
-        kind, message = found[-1] if found else ("PipelineError", f"Spark: {last[-1].splitlines()[0]}")
-        raise getattr(errors, kind, errors.PipelineError)(message) from error
+        place, kind, message = found[-1] if found else ("", "", f"Spark: {last[-1].splitlines()[0]}")
+        raise _kind(place, kind)(message) from error
+
+
+def _kind(place: str, name: str) -> type[errors.PipelineError]:
+    """The kind of an error that a traceback names, by its exit code: that of `errors` which it is or is derived from."""
+    found = getattr(importlib.import_module(place), name, None) if place else None
+    known = found.__mro__ if isinstance(found, type) else ()
+    return next((kind for kind in known if getattr(errors, kind.__name__, None) is kind), errors.PipelineError)
 
 
 def set_login(secret: str) -> None:

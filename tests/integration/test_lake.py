@@ -455,6 +455,17 @@ def test_a_raw_body_that_is_not_what_was_archived(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 50 << 10
 
 
+def test_a_raw_body_with_a_header_that_nobody_writes(lake: Lake, published: Manifest) -> None:
+    """A name or comment of half a megabyte, which is within what a large body may take."""
+    (raw,) = published.endpoints["launches"].objects
+    packed = gzip.compress(RAW, mtime=0)
+    for flag in (b"\x08", b"\x10"):
+        body = packed[:3] + flag + packed[4:10] + b"a" * 600_000 + b"\0" + packed[10:]
+        changed = raw.model_copy(update={"version_id": lake.overwrite(raw.key, body), "size": 1_000_000})
+        with pytest.raises(UnreadableObject, match=f"{lake.place}{raw.key}"):
+            lake.check_raw(changed)
+
+
 def test_a_raw_body_whose_version_is_gone(lake: Lake, published: Manifest) -> None:
     (raw,) = published.endpoints["launches"].objects
     lake.purge(raw.key)

@@ -206,11 +206,16 @@ def very_odd(program: Program, api: SampleApi) -> None:
     rename(api)
 
 
+def very_many_lookups(program: Program, api: SampleApi) -> None:
+    api.set("payloads", [record | {"name": "Renamed"} for record in lookups(api, "payloads")])
+
+
 DOUBTS: dict[str, Callable[[Program, SampleApi], None]] = {
     "made by other code": other_code,
     "an id twice": twice,
     "a record without a readable id": without_an_id,
     "more than a tenth changed": very_many,
+    "more than a hundred lookups changed": very_many_lookups,
     "a raw body is gone": raw_body_gone,
     "more unknown fields than are counted": very_odd,
     "a partition is gone from both stores": partition_gone,
@@ -227,6 +232,14 @@ def test_where_it_is_in_doubt_everything_is_validated_in_the_same_run(
     program.run()
     doubt(program, api)
     everything(program, fresh)
+
+
+def test_a_replay_validates_everything(program: Program, api: SampleApi) -> None:
+    run_id = program.run()["run_id"]
+    rename(api)
+    program.run()
+    assert validated(program("replay", run_id)) == ["all"]
+    program.assert_equal(FEW)
 
 
 def test_rows_that_are_kept_of_a_rejected_launch_are_what_they_were(program: Program, api: SampleApi, fresh: Fresh) -> None:

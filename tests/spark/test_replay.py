@@ -193,6 +193,21 @@ def test_a_driver_that_is_killed_before_the_manifest_has_published_nothing_and_i
     assert published(there) == world.files(world.run_ids[-1])
 
 
+def test_what_an_executor_finds_missing_ends_as_it_does_in_one_process(world: World) -> None:
+    """A raw body that is gone is exit 5, with its name and what to do."""
+    manifest = json.loads(world.home.object(f"manifests/run={world.run_ids[0]}.json"))
+    (raw,) = manifest["endpoints"]["launches"]["objects"]
+    raw["version_id"], manifest["run_id"] = "gone", "20251231T230000Z-00000000"  # before the last, which the driver reads itself
+    key = f"manifests/run={manifest['run_id']}.json"
+    s3 = world.home.aws.client("s3")
+    s3.put_object(Bucket=world.home.bucket, Key=key, Body=json.dumps(manifest).encode())
+    process = world.start(world.place(), "--to", "2026-01-01", since="2025-12-31")
+    out, _ = process.communicate(timeout=3600)
+    s3.delete_object(Bucket=world.home.bucket, Key=key)
+    assert process.returncode == 5, out[-5000:]
+    assert re.search(rf'"level": "ERROR".*{re.escape(raw["key"])}', out)
+
+
 def wait_for(process: Any, *lines: str) -> None:
     """Read the driver's output until these were printed, one after the other."""
     wanted = list(lines)
