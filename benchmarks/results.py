@@ -75,8 +75,8 @@ in it, and so it is the floor. `same_with_pandas` and `same_with_dlt` do what th
 All have the same source, S3 emulator (moto, one process) and MySQL server on the same machine, and take turns, in another
 order each round. The source's launches are the sample API's: copies of its 205, with other ids, names and dates, and with
 details and links as many and as long as those that were recorded of the real API (43 MB for 20,500). Of 205,000 launches
-everybody but the pipeline makes the first run alone, and those that do the same work make none; of 20,500 they make the
-first alone, since dlt's merge finds rows without an index (its second run took 346 s when it was tried).
+everybody but the pipeline makes only the first run, and those that do the same work make none; of 20,500 they make only the
+first, since dlt's merge finds rows without an index (its second run took 346 s when it was tried).
 
 Each figure is the median of the rounds, of a whole process seen from outside: wall time from its start to its end, CPU time in
 user and system mode, children included, and peak memory: the kernel's own figure for the largest process, or the sum over all

@@ -1,12 +1,13 @@
 """What infra/task and infra/spark share: answers of the AWS command line, and the lines of what they started."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ def end(function: Callable[[list[str]], int]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(NOT_STARTED)
+
+
+@contextlib.contextmanager
+def left_alone(how_to_end_it: str) -> Iterator[None]:
+    """Whatever ends this script first, what it has started goes on: say so, and how to end that."""
+    try:
+        yield
+    except (KeyboardInterrupt, subprocess.CalledProcessError):
+        say(f"it goes on; to end it: {how_to_end_it}")
+        raise
 
 
 def aws(region: str, *words: str) -> dict[str, Any]:

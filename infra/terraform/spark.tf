@@ -1,5 +1,5 @@
-# Replays on Apache Spark, off unless asked for: an application of EMR Serverless, which runs and costs nothing until `infra/spark`
-# starts a job, and what a job may do. Driver and executors have one role, since EMR knows no other way.
+# Replays on Apache Spark, off unless asked for: an application of EMR Serverless, which runs nothing and costs nothing until
+# `infra/spark` starts a job, and what a job may do. Driver and executors have one role, since EMR knows no other way.
 
 locals {
   spark_packages_prefix = "${var.s3_prefix}spark/"

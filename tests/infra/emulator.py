@@ -17,17 +17,20 @@ class Emulator:
 
     def __init__(self) -> None:
         self.logs_are_late = False
+        self.denied = ""  # what an operation's name holds that is refused
         self._processes: list[subprocess.Popen[str]] = []
-        answer, content_type = self.answer, self.content_type
+        emulator = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 request = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-                code, said = answer(target or f"{self.command} {self.path}", json.loads(request or "{}"))
+                what = target or f"{self.command} {self.path}"
+                is_denied = emulator.denied and emulator.denied in what
+                code, said = (400, {"message": "denied"}) if is_denied else emulator.answer(what, json.loads(request or "{}"))
                 body = json.dumps(said).encode()
                 self.send_response(code)
-                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Type", emulator.content_type)
                 if code >= 400:
                     self.send_header("X-Amzn-Errortype", "ResourceNotFoundException" if code == 404 else "ValidationException")
                 self.send_header("Content-Length", str(len(body)))

@@ -141,6 +141,14 @@ def test_interrupted_it_leaves_the_job_and_says_how_to_end_it(environment: dict[
     assert f"cancel-job-run --region us-east-1 --application-id {SPARK['application']} --job-run-id " in error
 
 
+def test_where_it_can_not_follow_the_job_it_says_that_it_goes_on(environment: dict[str, str], emr: EmrServerless) -> None:
+    emr.denied = "GET /applications"
+    done = infra_spark(environment, "dev", *REPLAY)
+    assert (done.returncode, len(emr.started)) == (125, 1)
+    assert "it goes on; to end it: aws emr-serverless cancel-job-run " in done.stderr
+    assert "denied" in done.stderr
+
+
 @pytest.mark.parametrize("prefix", ["again", "replays/", "replays", "lake/replays/again"])
 def test_another_prefix_than_a_job_may_write_is_refused_at_once(
     prefix: str, environment: dict[str, str], emr: EmrServerless

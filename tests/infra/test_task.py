@@ -119,6 +119,14 @@ def test_interrupted_it_leaves_the_task_and_says_how_to_end_it(environment: dict
     assert "aws ecs stop-task --region us-east-1 --cluster spacex-pipeline-dev --task arn:aws:ecs:" in error
 
 
+def test_where_it_can_not_follow_the_task_it_says_that_it_goes_on(environment: dict[str, str], ecs: Ecs) -> None:
+    ecs.denied = "DescribeTasks"
+    done = infra_task(environment, "dev", "run")
+    assert (done.returncode, len(ecs.started)) == (125, 1)
+    assert "it goes on; to end it: aws ecs stop-task " in done.stderr
+    assert "denied" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["dev"], ["--help"]])
 def test_without_an_environment_and_a_command_it_says_how(arguments: list[str], environment: dict[str, str]) -> None:
     done = infra_task(environment, *arguments)
