@@ -17,6 +17,9 @@ from ..errors import UnreadableObject
 from ..lake.store import S3Lake
 from .adapters import Adapters
 
+BEFORE = "before"
+"""The folder with the answers of before, which are not needed once they were compared."""
+
 _LAUNCHES = "launches"
 _MOST_CHANGED = 0.1  # of all launches: beyond that, to compare costs more than it saves
 _FEW = 20  # launches that are compared whatever their share is
@@ -71,7 +74,7 @@ def compare(adapters: Adapters, manifest: Manifest, responses: Mapping[str, Resp
 
 def _restored(lake: S3Lake, manifest: Manifest, responses: Mapping[str, Response], spool: Path) -> dict[str, Response]:
     """The answers that the manifest rests on; what is the same now is not fetched again."""
-    folder = spool / "before"
+    folder = spool / BEFORE
     folder.mkdir()
     try:
         return {

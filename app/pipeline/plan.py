@@ -83,7 +83,6 @@ def _completed(adapters: Adapters, responses: Mapping[str, Response], spool: Pat
     except UnreadableObject as error:
         adapters.telemetry.warn(f"everything is fetched again: {error}")
     again = spool / "again"
-    again.mkdir()
     return extract(adapters, None, again)
 
 

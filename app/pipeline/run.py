@@ -1,11 +1,13 @@
 """One run, top to bottom: the diagram of the design as a function."""
 
 import functools
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pyarrow as pa
 
@@ -22,10 +24,12 @@ from ..telemetry.stages import Telemetry
 from .adapters import Adapters
 from .backfill import Backfill
 from .candidate import Candidate, carry_over, received
-from .comparison import InDoubt
+from .comparison import BEFORE, InDoubt
 from .look import look, numbered_above
 from .publish import publish, with_iceberg
 from .published import Published, published_rows, rows_by_table
+
+_BODIES = "bodies"
 
 Head = Callable[[str, int], pa.Table]
 """The first rows of a table."""
@@ -59,10 +63,10 @@ def run(
     # And where Iceberg was turned on since, its tables hold nothing yet.
     is_complete = not summary.ddl and lake.has_named_iceberg(found.manifest)
     trusted = is_complete and is_trusted(found.manifest, found.last_run, run, adapters.source.url)
-    responses = extract(adapters, found.manifest if trusted else None, spool)
+    responses = extract(adapters, found.manifest if trusted else None, spool / _BODIES)
     is_news = not (trusted and found.manifest and is_known(responses, found.manifest)) or tries_again(run, found.manifest)
     if is_news:  # the server goes on computing meanwhile
-        archived, responses = archive(run, adapters, responses, spool)
+        archived, responses = archive(run, adapters, responses, spool / _BODIES)
         candidate = received(run, adapters, responses, spool, found.manifest if trusted and not run.replayed_run_id else None)
     current = found.complete(adapters)
     summary.rows = rows_by_table(current.in_mysql)
@@ -76,7 +80,7 @@ def run(
             _warn_if_stale(summary, run, stale_after_days, telemetry)
             _record(adapters, summary)
             return functools.partial(published_rows, lake, current.manifest)
-        archived, responses = archive(run, adapters, responses, spool)
+        archived, responses = archive(run, adapters, responses, spool / _BODIES)
         candidate = received(run, adapters, responses, spool)
     candidate = _carried_over(run, adapters, candidate, responses, current, spool, trusted=trusted, backfill=backfill)
     fill(summary, candidate)
@@ -120,10 +124,10 @@ def _carried_over(
         carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
     except InDoubt as doubt:
         adapters.telemetry.event(f"everything is validated: {doubt}")
-    else:
-        return candidate
-    candidate = received(run, adapters, responses, spool)
-    carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+        candidate = received(run, adapters, responses, spool)
+        carry_over(run, adapters, candidate, current, Published(adapters, current), trusted=trusted, backfill=backfill)
+    for folder in (_BODIES, BEFORE):  # which takes a while: meanwhile the stores are written
+        Thread(target=shutil.rmtree, args=(spool / folder,), kwargs={"ignore_errors": True}).start()
     return candidate
 
 
@@ -198,6 +202,7 @@ def _manifest(
 
 def extract(adapters: Adapters, manifest: Manifest | None, spool: Path) -> dict[str, Response]:
     """Every endpoint of the source, once."""
+    spool.mkdir(exist_ok=True)
     with adapters.telemetry.stage("extract") as counts:
         responses = {}
         for response in adapters.source.extract(manifest.endpoints if manifest else {}, spool):
@@ -235,7 +240,6 @@ def archive(
         except UnreadableObject as error:
             adapters.telemetry.warn(f"everything is fetched again: {error}")
     again = spool / "again"
-    again.mkdir()
     responses = extract(adapters, None, again)
     with adapters.telemetry.stage("archive"):
         return _archive(run, adapters, responses, again)

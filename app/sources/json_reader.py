@@ -196,7 +196,7 @@ class _UsualGlance(Glance):
     id: str | None = None
     name: str | None = None
     date_utc: str | None = None
-    net: str | None = None
+    net: str | bool | None = None  # of Launch Library a time, of SpaceX whether it is one
     upcoming: bool | None = None
     last_updated: str | None = None
 
