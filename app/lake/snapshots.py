@@ -41,7 +41,9 @@ class SnapshotTable:
         """A relation of DuckDB, in its default connection if no other is given; files are read when it is queried."""
         import duckdb  # only where it is asked for: this package does not need it
 
-        return (connection or duckdb.default_connection()).from_arrow(self.dataset)
+        files = list(self.dataset.get_fragments())
+        dataset = _ReadByOneThread(files, self.dataset.schema, self.dataset.format, self.dataset.filesystem)
+        return (connection or duckdb.default_connection()).from_arrow(dataset)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,14 @@ def _table(name: str, manifest: Manifest, filesystem: PyFileSystem) -> SnapshotT
     schema = TABLES[name].arrow if is_of_today else fragments[0].physical_schema
     dataset = ds.FileSystemDataset(fragments, schema, layout, filesystem)
     return SnapshotTable(name, sum(file.rows for file in files), dataset)
+
+
+class _ReadByOneThread(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow carries no types
+    """A dataset for DuckDB: where a file is gone, DuckDB and Arrow's other threads would wait for each other for ever."""
+
+    def scanner(self, *args: Any, **options: Any) -> ds.Scanner:
+        """As of any dataset, which DuckDB asks for with what it wants of the rows."""
+        return super().scanner(*args, **options | {"use_threads": False})
 
 
 class _NamedFiles(FileSystemHandler):  # type: ignore[misc]  # pyarrow carries no types
